@@ -1,0 +1,1 @@
+"""Events, items and users: reading, checking, splitting; no torch in here."""
