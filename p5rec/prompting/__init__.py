@@ -1,0 +1,1 @@
+"""Templates, typed segments, rendering, and text as token ids."""
