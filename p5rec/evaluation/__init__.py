@@ -1,0 +1,1 @@
+"""Metrics, protocols, baselines, significance and the report; no torch."""
