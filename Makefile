@@ -45,7 +45,7 @@ $(READY): pyproject.toml constraints.txt
 		echo "p5rec needs Python 3.11 or newer, and $(PYTHON) is not. Try: make PYTHON=python3.12 …" >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) >/dev/null || { \
 		$(PYTHON) -m venv --clear --without-pip $(VENV) && \
-		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+		$(PYTHON) -m pip --python $(BIN)/python install -qq pip; }
 	@echo "Installing p5rec and what it needs into $(VENV) (once; a few minutes) …"
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[dev]'
 	@touch $@
