@@ -1,0 +1,1 @@
+"""Explanations and requests in plain words."""

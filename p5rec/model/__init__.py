@@ -1,0 +1,1 @@
+"""The language model: recipes, backbones, item tokens, prompts as numbers, bundles."""

@@ -1,0 +1,1 @@
+"""Examples, batches and the training loop."""

@@ -1,0 +1,170 @@
+"""The one place that turns hidden states into log-probabilities of codes.
+
+Training, beam search, exact scoring and evidence all go through :class:`ItemScorer`, so that
+what is decoded is what was trained.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from p5rec.decoding.history_prior import Contexts, HistoryPrior
+from p5rec.decoding.trie import Trie
+from p5rec.errors import DecodingError
+from p5rec.model.backbone import Backbone, PromptBatch
+from p5rec.model.vocabulary import Vocabulary
+
+CHUNK = 2**22
+"""Gathered children (rows × width) scored at once: bounds memory to about 1 GiB at width 64."""
+
+
+class ItemScorer(nn.Module):
+    """Log-probabilities of the children of trie nodes, given hidden states and history.
+
+    The probability of an item is the product, over the levels of its semantic ID, of a softmax
+    over the codes that can follow: a tree-structured (hierarchical) softmax as in Morin and
+    Bengio (2005), exact and normalised over the catalogue.
+    """
+
+    def __init__(
+        self, backbone: Backbone, vocabulary: Vocabulary, trie: Trie, prior: HistoryPrior | None
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.prior = prior
+        self.trie = trie
+        for level in range(trie.depth):
+            self._hold(f"first_{level}", trie.child_start[level])
+            self._hold(f"token_{level}", vocabulary.token_ids(level, trie.code[level]))
+        self._hold("nodes_of_items", trie.nodes_of_items())
+
+    nodes_of_items: Tensor
+
+    def _hold(self, name: str, array: object) -> None:
+        self.register_buffer(name, torch.as_tensor(array, dtype=torch.int64), persistent=False)
+
+    @property
+    def depth(self) -> int:
+        """Number of levels of a semantic ID."""
+        return self.trie.depth
+
+    def tokens_of_nodes(self, level: int, nodes: Tensor) -> Tensor:
+        """Token ids of the codes of nodes at depth ``level + 1``."""
+        tokens: Tensor = getattr(self, f"token_{level}")
+        return tokens[nodes]
+
+    def path_tokens(self, items: Tensor) -> Tensor:
+        """Token ids of the semantic IDs of catalogue rows, ``int64[*items.shape, depth]``."""
+        nodes = self.nodes_of_items[items]
+        return torch.stack(
+            [self.tokens_of_nodes(level, nodes[..., level + 1]) for level in range(self.depth)], -1
+        )
+
+    def children_of(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor]:
+        """First child and number of children of nodes at depth ``level``."""
+        starts: Tensor = getattr(self, f"first_{level}")
+        first = starts[nodes]
+        return first, starts[nodes + 1] - first
+
+    def child_log_probs(
+        self,
+        level: int,
+        nodes: Tensor,
+        hidden: Tensor,
+        *,
+        context: Tensor | None = None,
+        contexts: Contexts | None = None,
+    ) -> Tensor:
+        """Log-probability of each child of each row's node.
+
+        :param nodes: a node at depth ``level`` for each row, ``int64[R]``.
+        :param hidden: the model's state there, ``float[R, d]``.
+        :param context: which of ``contexts`` each row belongs to; without it the history prior
+            is left out.
+        :return: ``float[R, W]``, ``W`` the largest width; ``-inf`` past a row's own width.
+        """
+        first, width = self.children_of(level, nodes)
+        columns = torch.arange(int(width.max()), device=nodes.device)
+        outside = columns >= width[:, None]
+        if level == 0:
+            rows = self.backbone.table.rows(self.tokens_of_nodes(0, columns))
+            logits = hidden @ rows.T
+        else:
+            children = torch.where(outside, first[:, None], first[:, None] + columns)
+            rows = self.backbone.table.rows(self.tokens_of_nodes(level, children))
+            logits = torch.bmm(rows, hidden.unsqueeze(-1)).squeeze(-1)
+        if self.prior is not None and contexts is not None and context is not None:
+            logits = logits + self.prior.bias(
+                contexts, level=level, context=context, first=first, width=width
+            )
+        return torch.log_softmax(logits.masked_fill(outside, -torch.inf), dim=-1)
+
+    def path_log_probs(
+        self,
+        hidden: Tensor,
+        items: Tensor,
+        *,
+        context: Tensor | None = None,
+        contexts: Contexts | None = None,
+    ) -> Tensor:
+        """Log-probability of each code on the way to each row's item.
+
+        :param hidden: states before each code, ``float[R, depth, d]``.
+        :param items: catalogue rows, ``int64[R]``.
+        :return: ``float[R, depth]``; an only child has log-probability 0.
+        """
+        nodes = self.nodes_of_items[items]
+        columns = []
+        for level in range(self.depth):
+            parent, child = nodes[:, level], nodes[:, level + 1]
+            first, width = self.children_of(level, parent)
+            column = hidden.new_zeros(len(items))
+            for rows in _by_width(width):
+                log_probs = self.child_log_probs(
+                    level,
+                    parent[rows],
+                    hidden[rows, level],
+                    context=None if context is None else context[rows],
+                    contexts=contexts,
+                )
+                chosen = log_probs.gather(1, (child - first)[rows, None]).squeeze(1)
+                column = column.index_put((rows,), chosen)
+            columns.append(column)
+        return torch.stack(columns, dim=1)
+
+    def score(
+        self,
+        prompts: PromptBatch,
+        rows: Tensor,
+        items: Tensor,
+        *,
+        context: Tensor | None = None,
+        contexts: Contexts | None = None,
+    ) -> Tensor:
+        """Log-probability of ``items[r]`` after prompt ``rows[r]``, ``float[R]``.
+
+        :raises DecodingError: if a score is not finite.
+        """
+        tokens = self.path_tokens(items)[:, :-1]
+        hidden = self.backbone.follow(prompts, rows, prompts.lengths[rows] - 1, tokens)
+        log_probs = self.path_log_probs(hidden, items, context=context, contexts=contexts).sum(1)
+        if not torch.isfinite(log_probs).all():
+            raise DecodingError(
+                "the model gave a score that is not finite. Its weights are damaged or training "
+                "diverged; load another bundle or train again with a lower learning rate."
+            )
+        return log_probs
+
+
+def _by_width(width: Tensor) -> list[Tensor]:
+    """Row numbers grouped by width (to the next power of two), at most ``CHUNK`` cells each.
+
+    Rows of width 1 are left out: an only child needs no score.
+    """
+    groups: list[Tensor] = []
+    exponent = torch.ceil(torch.log2(width.to(torch.float32))).to(torch.int64)
+    for power in torch.unique(exponent[width > 1]).tolist():
+        rows = torch.nonzero((exponent == power) & (width > 1)).squeeze(1)
+        groups.extend(torch.split(rows, max(1, CHUNK >> power)))
+    return groups

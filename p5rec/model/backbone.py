@@ -1,0 +1,324 @@
+"""The one file that tells encoder-decoders (T5) from decoder-only models (GPT-2, Llama kinds).
+
+Everything else works with :class:`Backbone`: a prompt is encoded once, then walks branch off it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import Cache, DynamicCache, EncoderDecoderCache, PreTrainedModel
+from typing_extensions import override
+
+from p5rec.errors import RecipeError
+
+EncodedPrompt = NDArray[np.int64]
+"""``int64[T, G]``: T positions, each the sum of the rows of its (up to G) tokens; -1 is none."""
+
+
+@dataclass
+class PromptBatch:
+    """Encoded prompts side by side: ``ids`` is ``int64[B, T, G]``, ``lengths`` ``int64[B]``."""
+
+    ids: Tensor
+    lengths: Tensor
+
+    @classmethod
+    def from_prompts(cls, prompts: Sequence[EncodedPrompt]) -> PromptBatch:
+        """Pad prompts on the right to the longest."""
+        longest = max(len(prompt) for prompt in prompts)
+        group = max(prompt.shape[1] for prompt in prompts)
+        ids = np.full((len(prompts), longest, group), -1, dtype=np.int64)
+        for row, prompt in enumerate(prompts):
+            ids[row, : len(prompt), : prompt.shape[1]] = prompt
+        return cls(torch.from_numpy(ids), torch.tensor([len(prompt) for prompt in prompts]))
+
+    def to(self, device: torch.device) -> PromptBatch:
+        """The same on another device."""
+        return PromptBatch(self.ids.to(device), self.lengths.to(device))
+
+
+class TokenTable(nn.Module):
+    """The embedding rows of text and item tokens, which are the rows of the tied head as well.
+
+    With an adapter, the text rows stay as they are and the item rows are parameters of their own;
+    a gather touches only the rows it needs, never a copy of the matrix.
+    """
+
+    def __init__(self, weight: nn.Parameter, base_size: int, items: nn.Parameter | None) -> None:
+        super().__init__()
+        self.base_size = base_size
+        self.weight = weight
+        self.items = items
+
+    def rows(self, tokens: Tensor) -> Tensor:
+        """Rows of tokens, ``float[*tokens.shape, d]``."""
+        if self.items is None:
+            return F.embedding(tokens, self.weight)
+        is_item = tokens >= self.base_size
+        text = F.embedding(tokens.masked_fill(is_item, 0), self.weight)
+        item = F.embedding((tokens - self.base_size).clamp(min=0), self.items)
+        return torch.where(is_item.unsqueeze(-1), item, text)
+
+    def positions(self, ids: Tensor) -> Tensor:
+        """One vector a position: the sum of its tokens' rows over the root of their number."""
+        if ids.shape[-1] == 1:
+            return self.rows(ids.squeeze(-1).clamp(min=0))
+        present = ids >= 0
+        rows = self.rows(ids.clamp(min=0)) * present.unsqueeze(-1)
+        count = present.sum(-1, keepdim=True).clamp(min=1).to(rows.dtype)
+        return rows.sum(-2) / count.sqrt()
+
+    def text_rows(self) -> Tensor:
+        """The rows of text tokens, ``float[base_size, d]``."""
+        return self.weight[: self.base_size]
+
+
+@dataclass
+class WalkState:
+    """What a backbone remembers between the steps of a batch of walks."""
+
+    cache: Cache
+    slots: int
+    allowed: Tensor
+    next_position: Tensor
+    encoded: Tensor | None = None
+
+
+class Backbone(nn.Module, ABC):
+    """A language model as the walks see it. ``B`` prompts, ``S`` open walks (slots) a prompt."""
+
+    one_pass: bool
+    """Whether every position of a prompt can be a starting point (causal models)."""
+
+    def __init__(self, model: PreTrainedModel, table: TokenTable) -> None:
+        super().__init__()
+        self.model = model
+        self.table = table
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.table.weight.device
+
+    @abstractmethod
+    def begin(self, prompts: PromptBatch) -> tuple[WalkState, Tensor]:
+        """Encode each prompt once; returns the state and its hidden state, ``float[B, 1, d]``."""
+
+    @abstractmethod
+    def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:
+        """Make one step: slot ``s`` is now old slot ``parents[b, s]`` and then ``tokens[b, s]``.
+
+        :return: hidden states ``float[B, S, d]`` after the new tokens; ``state`` is brought up
+            to date.
+        """
+
+    @abstractmethod
+    def follow(
+        self, prompts: PromptBatch, rows: Tensor, positions: Tensor, tokens: Tensor
+    ) -> Tensor:
+        """Walk known paths in one pass (teacher forcing).
+
+        :param rows: the prompt of each path, ``int64[R]``.
+        :param positions: the last position of the prompt that the path may look at, ``int64[R]``;
+            an encoder-decoder always looks at the whole prompt.
+        :param tokens: the path's tokens, ``int64[R, L]``.
+        :return: hidden states before and after each token, ``float[R, L + 1, d]``.
+        """
+
+    def text_logits(self, hidden: Tensor) -> Tensor:
+        """Logits of text tokens, ``float[..., base_size]``; item tokens are out of reach."""
+        return hidden @ self.table.text_rows().T
+
+
+class CausalBackbone(Backbone):
+    """GPT-2 and Llama kinds.
+
+    Walks are branches of one sequence: each new token is one more position of its prompt's row,
+    and a mask lets it see its prompt and its own ancestors only. So nothing is ever copied from
+    beam to beam.
+    """
+
+    one_pass = True
+
+    def _run(
+        self, embedded: Tensor, allowed: Tensor, positions: Tensor, cache: Cache | None
+    ) -> Tensor:
+        output = self.model.base_model(
+            inputs_embeds=embedded,
+            attention_mask=allowed[:, None],
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+        hidden: Tensor = output.last_hidden_state
+        return hidden
+
+    @override
+    def begin(self, prompts: PromptBatch) -> tuple[WalkState, Tensor]:
+        n_prompts, longest, _ = prompts.ids.shape
+        places = torch.arange(longest, device=prompts.ids.device)
+        valid = places < prompts.lengths[:, None]
+        cache = DynamicCache(config=self.model.config)
+        hidden = self._run(
+            self.table.positions(prompts.ids),
+            _causal(valid),
+            places.expand(n_prompts, -1),
+            cache,
+        )
+        last = hidden[torch.arange(n_prompts, device=hidden.device), prompts.lengths - 1]
+        state = WalkState(cache, 1, valid[:, None], prompts.lengths[:, None])
+        return state, last[:, None]
+
+    @override
+    def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:
+        n_prompts, slots = tokens.shape
+        seen = state.allowed.shape[-1]
+        inherited = state.allowed.gather(1, parents[..., None].expand(-1, -1, seen))
+        itself = torch.eye(slots, dtype=torch.bool, device=tokens.device)
+        state.allowed = torch.cat([inherited, itself.expand(n_prompts, -1, -1)], dim=-1)
+        positions = state.next_position.gather(1, parents)
+        state.next_position, state.slots = positions + 1, slots
+        return self._run(self.table.rows(tokens), state.allowed, positions, state.cache)
+
+    @override
+    def follow(
+        self, prompts: PromptBatch, rows: Tensor, positions: Tensor, tokens: Tensor
+    ) -> Tensor:
+        n_prompts, longest, _ = prompts.ids.shape
+        n_paths, steps = tokens.shape
+        device = tokens.device
+        order = torch.argsort(rows, stable=True)
+        counts = torch.bincount(rows, minlength=n_prompts)
+        rank = torch.empty_like(rows)
+        starts = counts.cumsum(0) - counts
+        rank[order] = torch.arange(n_paths, device=device) - starts[rows[order]]
+        branch = rank[:, None] * steps + torch.arange(steps, device=device)
+        appended = int(counts.max()) * steps
+
+        def spread(values: Tensor, empty: int) -> Tensor:
+            grid = torch.full((n_prompts, appended), empty, dtype=torch.int64, device=device)
+            grid[rows[:, None], branch] = values.expand(n_paths, steps)
+            return grid
+
+        owner = spread(torch.arange(n_paths, device=device)[:, None], -1)
+        step = spread(torch.arange(steps, device=device), 0)
+        start = spread(positions[:, None], -1)
+        places = torch.arange(longest, device=device)
+        valid = places < prompts.lengths[:, None]
+        allowed = torch.zeros(
+            n_prompts, longest + appended, longest + appended, dtype=torch.bool, device=device
+        )
+        allowed[:, :longest, :longest] = _causal(valid)
+        allowed[:, longest:, :longest] = places <= start[..., None]
+        same = (owner[:, :, None] == owner[:, None]) & (step[:, None] <= step[:, :, None])
+        allowed[:, longest:, longest:] = same
+        embedded = torch.cat(
+            [self.table.positions(prompts.ids), self.table.rows(spread(tokens, 0))], dim=1
+        )
+        at = torch.cat([places.expand(n_prompts, -1), (start + 1 + step).clamp(min=0)], dim=1)
+        hidden = self._run(embedded, allowed, at, None)
+        return torch.cat(
+            [hidden[rows, positions][:, None], hidden[rows[:, None], longest + branch]], dim=1
+        )
+
+
+class Seq2SeqBackbone(Backbone):
+    """T5 kinds with a tied head: the prompt goes through the encoder, walks through the decoder."""
+
+    one_pass = False
+
+    def __init__(self, model: PreTrainedModel, table: TokenTable) -> None:
+        super().__init__(model, table)
+        if not model.config.tie_word_embeddings:
+            raise RecipeError(
+                f"the output head of {model.config.name_or_path or 'this T5'} is not tied to its "
+                "embedding (T5 v1.1 and Flan are of this kind), and adding tokens would damage "
+                "it. Use a tied T5 such as t5-small or t5-base."
+            )
+        self._scale = model.config.d_model**-0.5 if model.config.scale_decoder_outputs else 1.0
+        self._start = int(model.config.decoder_start_token_id)
+
+    def _encode(self, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
+        places = torch.arange(prompts.ids.shape[1], device=prompts.ids.device)
+        valid = places < prompts.lengths[:, None]
+        output = self.model.get_encoder()(
+            inputs_embeds=self.table.positions(prompts.ids), attention_mask=valid
+        )
+        return output.last_hidden_state, valid
+
+    def _decode(
+        self, tokens: Tensor, encoded: Tensor, valid: Tensor, cache: Cache | None
+    ) -> Tensor:
+        output = self.model.get_decoder()(
+            inputs_embeds=self.table.rows(tokens),
+            encoder_hidden_states=encoded,
+            encoder_attention_mask=valid,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+        hidden: Tensor = output.last_hidden_state * self._scale
+        return hidden
+
+    @override
+    def begin(self, prompts: PromptBatch) -> tuple[WalkState, Tensor]:
+        encoded, valid = self._encode(prompts)
+        cache = EncoderDecoderCache(
+            DynamicCache(config=self.model.config), DynamicCache(config=self.model.config)
+        )
+        start = torch.full((len(encoded), 1), self._start, device=encoded.device)
+        hidden = self._decode(start, encoded, valid, cache)
+        return WalkState(cache, 1, valid, prompts.lengths, encoded), hidden
+
+    @override
+    def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:
+        n_prompts, slots = tokens.shape
+        assert state.encoded is not None
+        base = torch.arange(n_prompts, device=tokens.device)[:, None]
+        chosen = (base * state.slots + parents).flatten()
+        _select(state.cache.self_attention_cache, chosen)
+        if slots != state.slots:
+            _select(state.cache.cross_attention_cache, chosen)
+            prompt = base.expand(-1, slots).flatten()
+            first = prompt * state.slots
+            state.encoded, state.allowed = state.encoded[first], state.allowed[first]
+            state.slots = slots
+        hidden = self._decode(tokens.reshape(-1, 1), state.encoded, state.allowed, state.cache)
+        return hidden.view(n_prompts, slots, -1)
+
+    @override
+    def follow(
+        self, prompts: PromptBatch, rows: Tensor, positions: Tensor, tokens: Tensor
+    ) -> Tensor:
+        encoded, valid = self._encode(prompts)
+        start = torch.full((len(tokens), 1), self._start, device=tokens.device)
+        return self._decode(torch.cat([start, tokens], 1), encoded[rows], valid[rows], None)
+
+
+def _causal(valid: Tensor) -> Tensor:
+    """Who may look at whom in right-padded prompts, ``bool[B, T, T]``; padding sees itself."""
+    longest = valid.shape[1]
+    lower = torch.ones(longest, longest, dtype=torch.bool, device=valid.device).tril()
+    itself = torch.eye(longest, dtype=torch.bool, device=valid.device)
+    return (lower & valid[:, None]) | itself
+
+
+def _select(cache: DynamicCache, rows: Tensor) -> None:
+    """Keep the given batch rows of a cache, in that order."""
+    for layer in cache.layers:
+        if layer.keys is not None and layer.keys.numel():
+            layer.keys = layer.keys.index_select(0, rows)
+            layer.values = layer.values.index_select(0, rows)
+
+
+def make_backbone(model: PreTrainedModel, table: TokenTable) -> Backbone:
+    """The backbone for a Hugging Face model, by its own statement of what it is."""
+    kind = Seq2SeqBackbone if model.config.is_encoder_decoder else CausalBackbone
+    return kind(model, table)

@@ -1,0 +1,189 @@
+"""The language models to begin with: small ones made here, or pretrained ones from elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from p5rec.errors import RecipeError
+from p5rec.model.recipe import Base, Mini
+from p5rec.prompting.tokenizer_training import train_tokenizer
+
+
+@dataclass
+class BaseModel:
+    """A language model and its tokenizer, before item tokens are added."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+
+    @property
+    def size(self) -> int:
+        """Rows of its embedding; item tokens come after them."""
+        return int(self.model.get_input_embeddings().weight.shape[0])
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names and values of all weights: tells whether two bases are the same."""
+        digest = hashlib.sha256()
+        for name, weight in sorted(self.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+
+def load_base(base: Base, *, texts: Iterable[str], seed: int) -> BaseModel:
+    """The base model that a recipe asks for.
+
+    :param texts: what a mini's tokenizer is trained on: the catalogue and the templates.
+    :param seed: decides the first weights of a mini.
+    :raises RecipeError: if a pretrained model can be found neither in a folder, nor on the hub,
+        nor in the Python package that the recipe names.
+    """
+    if base.mini is not None:
+        kind: Any = "t5" if base.family == "t5" else "gpt2"
+        tokenizer = train_tokenizer(texts, kind=kind, vocab_size=base.mini.text_tokens)
+        return BaseModel(make_mini(base, len(tokenizer), seed=seed), tokenizer)
+    loaded = _pretrained(base)
+    found = {"gpt2": "gpt2", "t5": "t5"}.get(loaded.model.config.model_type, "llama")
+    if found != base.family:
+        raise RecipeError(
+            f"the recipe says family {base.family!r}, but {base.name} is a "
+            f"{loaded.model.config.model_type} model. Set base.family to {found!r}."
+        )
+    return loaded
+
+
+def make_mini(base: Base, vocabulary: int, *, seed: int) -> PreTrainedModel:
+    """A small model with random weights, a function of the recipe and the seed."""
+    assert base.mini is not None
+    with _seeded(seed):
+        if base.family == "gpt2":
+            return GPT2LMHeadModel(_gpt2_config(base.mini, vocabulary))
+        if base.family == "t5":
+            return T5ForConditionalGeneration(_t5_config(base.mini, vocabulary))
+        return LlamaForCausalLM(_llama_config(base.mini, vocabulary))
+
+
+def _gpt2_config(mini: Mini, vocabulary: int) -> GPT2Config:
+    return GPT2Config(
+        vocab_size=vocabulary,
+        n_positions=mini.positions,
+        n_embd=mini.width,
+        n_layer=mini.layers,
+        n_head=mini.heads,
+        n_inner=mini.feed_forward,
+        resid_pdrop=mini.dropout,
+        embd_pdrop=mini.dropout,
+        attn_pdrop=0.0,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+
+
+def _t5_config(mini: Mini, vocabulary: int) -> T5Config:
+    return T5Config(
+        vocab_size=vocabulary,
+        d_model=mini.width,
+        d_kv=mini.width // mini.heads,
+        d_ff=mini.feed_forward,
+        num_layers=mini.layers,
+        num_heads=mini.heads,
+        dropout_rate=mini.dropout,
+        decoder_start_token_id=0,
+        pad_token_id=0,
+        eos_token_id=1,
+    )
+
+
+def _llama_config(mini: Mini, vocabulary: int) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=mini.width,
+        intermediate_size=mini.feed_forward,
+        num_hidden_layers=mini.layers,
+        num_attention_heads=mini.heads,
+        max_position_embeddings=mini.positions,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+
+
+def _pretrained(base: Base) -> BaseModel:
+    assert base.name is not None
+    kind = AutoModelForSeq2SeqLM if base.family == "t5" else AutoModelForCausalLM
+    try:
+        with _quiet():
+            return BaseModel(
+                kind.from_pretrained(base.name, dtype=torch.float32, use_safetensors=True),
+                AutoTokenizer.from_pretrained(base.name),
+            )
+    except (OSError, ValueError) as error:
+        file = _packaged_gguf(base.package)
+        if file is None:
+            raise RecipeError(_not_found(base, error)) from error
+    with _quiet():
+        where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+        model = kind.from_pretrained(**where, dtype=torch.float32)
+        return BaseModel(model, AutoTokenizer.from_pretrained(**where))
+
+
+def _packaged_gguf(package: str | None) -> Path | None:
+    spec = find_spec(package) if package else None
+    folders = spec.submodule_search_locations if spec else None
+    files = [file for folder in folders or () for file in sorted(Path(folder).glob("*.gguf"))]
+    return files[0] if files else None
+
+
+def _not_found(base: Base, error: Exception) -> str:
+    offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") == "1" else ""
+    remedy = f" Or install the package {base.package}, which carries it." if base.package else ""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return (
+        f"the base model {base.name!r} was found neither as a folder nor on the hub{offline}: "
+        f"{reason}. Give the path of a local folder with its config.json and *.safetensors, or "
+        f"use a recipe that needs no download: gpt2-mini, t5-mini.{remedy}"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' own bars and notices; errors still come through."""
+    verbosity = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        transformers.logging.enable_progress_bar()
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """With torch's generator at ``seed``, put back after."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,202 @@
+"""Recipes: how a recommender is made, as data that is checked before any work starts."""
+
+from __future__ import annotations
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from p5rec import resources
+from p5rec.errors import RecipeError
+
+Family = Literal["gpt2", "llama", "t5"]
+Task = Literal["next_item", "explanation", "request", "item_text"]
+Share = NonNegativeFloat
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mini(_Section):
+    """The size of a model that is made from a configuration and trained whole."""
+
+    layers: PositiveInt = 2
+    heads: PositiveInt = 2
+    width: PositiveInt = 64
+    feed_forward: PositiveInt = 256
+    text_tokens: PositiveInt = 4096
+    positions: PositiveInt = 512
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class Base(_Section):
+    """The language model to begin with.
+
+    ``name`` is a hub name or a local folder; ``package`` a Python package that carries the model
+    as a GGUF file, used where the hub cannot be reached; ``mini`` makes a small one instead.
+    """
+
+    family: Family
+    name: str | None = None
+    package: str | None = None
+    mini: Mini | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Base:
+        if (self.name is None) == (self.mini is None):
+            raise ValueError("give either name (a hub name or folder) or mini (a size)")
+        return self
+
+
+class Adapter(_Section):
+    """What is trained: everything (``full``), or LoRA matrices and the item tokens' rows."""
+
+    method: Literal["full", "lora"] = "lora"
+    rank: PositiveInt = 8
+    alpha: PositiveFloat = 16
+    targets: tuple[str, ...] = ()
+
+
+class IDs(_Section):
+    """How items get their semantic IDs."""
+
+    kind: Literal["attributes"] = "attributes"
+    levels: tuple[str, ...] = ()
+    leaves: Literal["unique", "shared"] = "unique"
+    max_width: PositiveInt = 128
+
+
+class Prompting(_Section):
+    """How a history becomes a prompt.
+
+    ``history``: at most so many of the newest events. ``positions``: ``item`` gives each event
+    one position (the sum of its tokens' rows), ``code`` one position a code.
+    """
+
+    history: PositiveInt = 64
+    positions: Literal["item", "code"] = "item"
+    text: PositiveInt = 64
+
+
+class Prior(_Section):
+    """Rates of forgetting of the history prior, in events and in days."""
+
+    enabled: bool = True
+    events: tuple[PositiveFloat, ...] = (1, 5, 15, 50, 150, 500)
+    days: tuple[PositiveFloat, ...] = (2, 7, 20, 60, 180)
+
+
+class Training(_Section):
+    """How the model is fitted.
+
+    ``sequence``: ``every-event`` learns from each session of a history in one pass (causal models
+    only); ``prefix`` makes each an example of its own. ``tasks``: the share of steps that each
+    task gets. ``targets``: at most so many items of one session are learnt at once. Ends after
+    ``epochs``, or when validation has not improved ``patience`` times running.
+    """
+
+    sequence: Literal["every-event", "prefix"] = "prefix"
+    tasks: dict[Task, Share] = {"next_item": 1.0}
+    epochs: PositiveFloat = 3
+    batch_tokens: PositiveInt = 8192
+    targets: PositiveInt = 16
+    learning_rate: PositiveFloat = 1e-3
+    prior_learning_rate: PositiveFloat = 1e-2
+    weight_decay: NonNegativeFloat = 0.01
+    warmup: float = Field(0.05, ge=0, lt=1)
+    clip: PositiveFloat = 1.0
+    validations: PositiveInt = 5
+    validation_users: PositiveInt = 500
+    patience: PositiveInt = 3
+
+    @model_validator(mode="after")
+    def _some_task(self) -> Training:
+        if not self.tasks.get("next_item"):
+            raise ValueError("tasks must give next_item a share above 0")
+        return self
+
+
+class Decoding(_Section):
+    """Defaults of the search."""
+
+    beams: PositiveInt = 50
+
+
+class Recipe(_Section):
+    """Everything that decides what :meth:`Recommender.fit` makes of events and items.
+
+    >>> Recipe.load("gpt2-mini").base.family
+    'gpt2'
+    """
+
+    name: str
+    base: Base
+    adapter: Adapter = Adapter()
+    ids: IDs = IDs()
+    prompting: Prompting = Prompting()
+    prior: Prior = Prior()
+    training: Training = Training()
+    decoding: Decoding = Decoding()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Recipe:
+        if self.base.family == "t5" and self.training.sequence == "every-event":
+            raise ValueError(
+                "training.sequence 'every-event' needs a causal model; an encoder-decoder sees "
+                "the whole prompt at once. Use 'prefix'"
+            )
+        if self.base.mini is not None and self.adapter.method == "lora":
+            raise ValueError("a mini model has nothing pretrained to adapt: use method 'full'")
+        return self
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Recipe:
+        """A recipe that ships with p5rec, by name, or one of your own, by path (``*.toml``).
+
+        :raises RecipeError: if there is no such recipe, or one of its keys or values is wrong.
+        """
+        shipped = resources.names("adapters")
+        if str(name_or_path) in shipped:
+            return cls.from_toml(resources.read("adapters", str(name_or_path)), str(name_or_path))
+        path = Path(name_or_path)
+        if path.suffix != ".toml":
+            near = get_close_matches(str(name_or_path), shipped, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise RecipeError(
+                f"there is no recipe {str(name_or_path)!r}.{hint} Known: {', '.join(shipped)}; "
+                "or give the path of a .toml file."
+            )
+        try:
+            return cls.from_toml(path.read_text(encoding="utf-8"), path.stem)
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"the recipe {path} cannot be read: {error}") from error
+
+    @classmethod
+    def from_toml(cls, text: str, name: str) -> Recipe:
+        """Parse a recipe; ``name`` is what it is called in messages and bundles.
+
+        :raises RecipeError: naming every key that is wrong.
+        """
+        try:
+            return cls.model_validate({**tomllib.loads(text), "name": name})
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"recipe {name}: not valid TOML: {error}") from error
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(str(part) for part in found['loc']) or 'recipe'}: {found['msg']}"
+                for found in error.errors()
+            )
+            raise RecipeError(f"recipe {name}: {problems}") from error
