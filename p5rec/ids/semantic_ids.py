@@ -47,6 +47,7 @@ class SemanticIDs:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Check everything, and keep a copy of the codes that nobody can write to."""
         _check_shape(self.levels, self.codes, self.labels)
         codes = np.array(self.codes, dtype=np.int32, order="C")
         _check_codes(self.levels, codes, self.labels)
@@ -54,6 +55,7 @@ class SemanticIDs:
         object.__setattr__(self, "codes", codes)
 
     def __len__(self) -> int:
+        """How many items there are."""
         return int(self.codes.shape[0])
 
     @property

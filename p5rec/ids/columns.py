@@ -1,0 +1,137 @@
+"""The configured levels, read out of a catalogue's columns."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from p5rec.data.catalogue import Catalogue
+from p5rec.errors import SemanticIDError
+from p5rec.ids.semantic_ids import LEAF_LEVEL
+from p5rec.ids.words import comparable, in_words, tidy
+
+_CATEGORY = re.compile(r"categories\[(-?\d+)\]")
+
+
+@dataclass(frozen=True, eq=False)
+class LevelColumn:
+    """One level of the tree as a column says it: the code of each row, the text of each code."""
+
+    name: str
+    codes: npt.NDArray[np.int64]
+    labels: tuple[str, ...]
+
+
+def read_levels(
+    catalogue: Catalogue, levels: Sequence[str]
+) -> tuple[list[LevelColumn], tuple[str, ...]]:
+    """The levels that tell items apart, and a note on each one that does not.
+
+    :raises SemanticIDError: if a level is no column of the catalogue, or is named twice.
+    """
+    check_levels(catalogue, levels)
+    columns, notes = [], []
+    for level in levels:
+        column = _encode(level, _values(catalogue, level))
+        if len(column.labels) > 1:
+            columns.append(column)
+        else:
+            only = column.labels[0]
+            notes.append(f"level {level!r} was dropped: every item has the same value {only!r}")
+    return columns, tuple(notes)
+
+
+def check_levels(catalogue: Catalogue, levels: Sequence[str]) -> None:
+    """Refuse levels that cannot be read, all unknown ones in one message."""
+    if isinstance(levels, str):
+        raise SemanticIDError(f"levels is the text {levels!r}; expected a list: [{levels!r}].")
+    doubled = sorted(level for level, count in Counter(levels).items() if count > 1)
+    if doubled:
+        raise SemanticIDError(
+            f"levels {doubled} are named more than once; expected each once. Remove the repeats."
+        )
+    if LEAF_LEVEL in levels:
+        raise SemanticIDError(
+            f"level {LEAF_LEVEL!r} cannot be configured: it is the name of the last level, which "
+            "every tree has. Remove it, or give the column another name."
+        )
+    known = known_levels(catalogue)
+    part = "categories[-1]" in known
+    wrong = [
+        level
+        for level in levels
+        if level not in known and not (part and _CATEGORY.fullmatch(level))
+    ]
+    if wrong:
+        raise SemanticIDError("\n".join(_unknown(level, known) for level in wrong))
+
+
+def known_levels(catalogue: Catalogue) -> list[str]:
+    """What may be configured as a level: each attribute, and each position in the categories."""
+    known: list[str] = []
+    for name in catalogue.table.column_names:
+        if name == "categories":
+            deepest = max((len(path or ()) for path in catalogue.column(name)), default=0)
+            known += [*(f"categories[{i}]" for i in range(deepest)), "categories[-1]"]
+        elif name != "item_id":
+            known.append(name)
+    return known
+
+
+def _unknown(level: str, known: Sequence[str]) -> str:
+    if level == "item_id":
+        return "level 'item_id' cannot be used: semantic IDs must not depend on item ids."
+    close = difflib.get_close_matches(level, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]!r}?" if close else " Choose among these."
+    return f"level {level!r} is not in the catalogue. Known: {', '.join(known) or 'none'}.{hint}"
+
+
+def _values(catalogue: Catalogue, level: str) -> list[str | None]:
+    if level in catalogue.table.column_names:
+        return [in_words(value) for value in catalogue.column(level)]
+    position = _position(level)
+    needed = -position if position < 0 else position + 1
+    return [
+        in_words(path[position]) if path is not None and len(path) >= needed else None
+        for path in catalogue.column("categories")
+    ]
+
+
+def _position(level: str) -> int:
+    found = _CATEGORY.fullmatch(level)
+    assert found is not None, level
+    return int(found[1])
+
+
+def _encode(level: str, values: Sequence[str | None]) -> LevelColumn:
+    """Number the distinct values by label; the missing value is one of them."""
+    spellings: dict[str | None, Counter[str]] = {}
+    folded = {value: None if value is None else comparable(value) for value in set(values)}
+    for value, count in Counter(values).items():
+        shown = _missing(level) if value is None else tidy(value)
+        spellings.setdefault(folded[value], Counter())[shown] += count
+    labels = {
+        key: min(counts, key=lambda text: (-counts[text], text))
+        for key, counts in spellings.items()
+    }
+    ordered = sorted(labels, key=lambda key: (comparable(labels[key]), key is not None))
+    code = {key: i for i, key in enumerate(ordered)}
+    codes = np.fromiter((code[folded[value]] for value in values), np.int64, len(values))
+    return LevelColumn(name=level, codes=codes, labels=tuple(labels[key] for key in ordered))
+
+
+def _missing(level: str) -> str:
+    """What the code of a missing attribute is called.
+
+    >>> _missing("brand"), _missing("categories[0]"), _missing("categories[2]")
+    ('(no brand)', '(no category)', '(no further category)')
+    """
+    if _CATEGORY.fullmatch(level):
+        return "(no category)" if _position(level) in (0, -1) else "(no further category)"
+    return f"(no {level.replace('_', ' ')})"
