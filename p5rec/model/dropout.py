@@ -17,6 +17,7 @@ class CheapDropout(nn.Module):
 
     def __init__(self, rate: float, source: RandomBytes) -> None:
         super().__init__()
+        self.p = rate
         self.threshold = round(rate * 256)
         self.source = source
 
@@ -45,10 +46,17 @@ class RandomBytes:
 
 
 def use_cheap_dropout(model: nn.Module) -> RandomBytes:
-    """Replace each ``nn.Dropout`` inside ``model``; returns the source they share."""
+    """Replace each ``nn.Dropout`` inside ``model``; returns the source they share.
+
+    Dropout of attention weights is switched off: it leaves the fast path of every CPU kernel.
+    """
     source = RandomBytes()
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
-                setattr(module, name, CheapDropout(child.p, source))
+                rate = 0.0 if name.startswith("attn") else child.p
+                setattr(module, name, CheapDropout(rate, source))
+        for name in ("dropout", "attention_dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
     return source

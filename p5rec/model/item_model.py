@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import peft
 import torch
 from peft import LoraConfig, get_peft_model
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from p5rec.errors import RecipeError
@@ -55,7 +55,6 @@ def extend_base(base: BaseModel, rows: Tensor, adapter: Adapter) -> ItemModel:
     with torch.no_grad():
         weight[base_size:] = rows.to(weight.dtype)
     random = use_cheap_dropout(model)
-    _no_attention_dropout(model)
     if adapter.method == "full":
         return ItemModel(make_backbone(model, TokenTable(weight, base_size, None)), random)
     adapted = _with_lora(model, adapter, range(base_size, base_size + len(rows)))
@@ -90,11 +89,3 @@ def _check_tied(model: PreTrainedModel) -> None:
             "embedding (T5 v1.1 and Flan are of this kind), and adding item tokens would damage "
             "it. Use a tied model such as t5-small, gpt2 or smollm2-135m."
         )
-
-
-def _no_attention_dropout(model: nn.Module) -> None:
-    """Attention with dropout leaves the fast path of every CPU kernel; the rest is enough."""
-    for module in model.modules():
-        for name in ("dropout", "attention_dropout"):
-            if isinstance(getattr(module, name, None), float):
-                setattr(module, name, 0.0)

@@ -1,0 +1,61 @@
+"""What a training step gets: prompts with items to reach, or prompts with text to write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from p5rec.decoding.history_index import HistoryFeatures
+from p5rec.model.backbone import EncodedPrompt, PromptBatch
+
+
+@dataclass
+class WalkBatch:
+    """Prompts and the items that walks off them should reach.
+
+    ``rows``, ``positions``, ``items``, ``weights``, ``context``: for each of R walks its prompt,
+    the last position it may look at, its item (catalogue row), its weight in the loss, and which
+    context of ``features`` it has; ``features`` None leaves the history prior out.
+    """
+
+    prompts: PromptBatch
+    rows: Tensor
+    positions: Tensor
+    items: Tensor
+    weights: Tensor
+    features: HistoryFeatures | None = None
+    context: Tensor | None = None
+
+    @classmethod
+    def one_each(cls, prompts: list[EncodedPrompt], items: list[int]) -> WalkBatch:
+        """One item a prompt, looked for from the prompt's end."""
+        batch = PromptBatch.from_prompts(prompts)
+        return cls(
+            prompts=batch,
+            rows=torch.arange(len(items)),
+            positions=batch.lengths - 1,
+            items=torch.tensor(items),
+            weights=torch.ones(len(items)),
+        )
+
+
+@dataclass
+class TextBatch:
+    """Prompts and the text that should follow: ``tokens`` ``int64[B, L]``, -1 is none."""
+
+    prompts: PromptBatch
+    tokens: Tensor
+
+    @classmethod
+    def from_texts(cls, prompts: list[EncodedPrompt], texts: list[list[int]]) -> TextBatch:
+        """Pad texts on the right to the longest."""
+        tokens = np.full((len(texts), max(map(len, texts))), -1, dtype=np.int64)
+        for row, text in enumerate(texts):
+            tokens[row, : len(text)] = text
+        return cls(PromptBatch.from_prompts(prompts), torch.from_numpy(tokens))
+
+
+Batch = WalkBatch | TextBatch

@@ -1,0 +1,140 @@
+"""Examples of what comes next, cut from histories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from p5rec.data.events import Histories
+from p5rec.decoding.history_index import HistoryIndex
+from p5rec.model.backbone import EncodedPrompt, PromptBatch
+from p5rec.model.prompt_encoding import PromptEncoder
+from p5rec.training.batch import WalkBatch
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Stretches of histories: the prompt shows events ``start … end - 1`` of the log, and the
+    sessions ``first … last - 1`` (counted over all users) are to be foreseen, each from the events
+    of the prompt before it.
+    """
+
+    user: IntArray
+    start: IntArray
+    end: IntArray
+    first: IntArray
+    last: IntArray
+
+
+class NextItemExamples:
+    """Cuts histories into windows and turns windows into batches.
+
+    A session's items are all targets at the position before the session: what comes first inside
+    it is arbitrary. Where each event is a session of its own, this is next-item prediction.
+
+    :param heads: for each user the encoded prompts to choose from, up to where the history begins.
+    :param sequence: ``every-event``: windows of ``history`` events that overlap by half, each
+        session foreseen once; ``prefix``: one window a session, ending just before it.
+    :param targets: at most so many items of a session are learnt at once, drawn anew each time.
+    """
+
+    def __init__(
+        self,
+        histories: Histories,
+        index: HistoryIndex | None,
+        encoder: PromptEncoder,
+        heads: Sequence[Sequence[EncodedPrompt]],
+        *,
+        sequence: Literal["every-event", "prefix"],
+        history: int,
+        targets: int,
+        depth: int,
+    ) -> None:
+        self._items = np.asarray(histories.items, dtype=np.int64)
+        self._offsets = np.asarray(histories.offsets, dtype=np.int64)
+        self._index = index
+        self._encoder = encoder
+        self._heads = heads
+        self._sequence = sequence
+        self._history = history
+        self._targets = targets
+        self._steps = depth - 1
+        self._positions_an_item = len(encoder.items(np.zeros(1, dtype=np.int64)))
+        user = np.repeat(np.arange(len(histories)), np.diff(self._offsets))
+        new = np.ones(len(self._items) + 1, dtype=bool)
+        new[1:-1] = (np.diff(histories.sessions) != 0) | (np.diff(user) != 0)
+        self._session_start = np.flatnonzero(new)
+        self._session_user = user[self._session_start[:-1]]
+
+    def windows(self, rng: np.random.Generator) -> Windows:
+        """This epoch's windows; where they begin is random."""
+        sessions = np.arange(len(self._session_user))
+        if self._sequence == "prefix":
+            end = self._session_start[:-1]
+            start = np.maximum(end - self._history, self._offsets[self._session_user])
+            return Windows(self._session_user, start, end, sessions, sessions + 1)
+        stride = max(1, self._history // 2)
+        phase = rng.integers(0, stride, size=len(self._offsets) - 1)
+        begins = self._session_start[:-1] - self._offsets[self._session_user]
+        number = np.maximum(0, -(-(begins - self._history + phase[self._session_user]) // stride))
+        new = np.ones(len(sessions), dtype=bool)
+        new[1:] = (np.diff(number) != 0) | (np.diff(self._session_user) != 0)
+        first = np.flatnonzero(new)
+        last = np.append(first[1:], len(sessions))
+        user = self._session_user[first]
+        end = self._session_start[last - 1]
+        start = np.maximum(self._offsets[user], end - self._history)
+        return Windows(user, start, end, first, last)
+
+    def lengths(self, windows: Windows) -> IntArray:
+        """How many positions each window costs: its events and the walks that branch off."""
+        begins = self._session_start
+        sizes = np.minimum(np.diff(begins), self._targets)
+        walks = np.append(0, np.cumsum(sizes))
+        walked = (walks[windows.last] - walks[windows.first]) * self._steps
+        return (windows.end - windows.start) * self._positions_an_item + walked + 8
+
+    def batch(self, windows: Windows, chosen: IntArray, rng: np.random.Generator) -> WalkBatch:
+        """The chosen windows as one batch."""
+        prompts, walks = [], []
+        users, ends = [], []
+        for row, window in enumerate(chosen.tolist()):
+            user, start = windows.user[window], windows.start[window]
+            heads = self._heads[user]
+            head = heads[int(rng.integers(len(heads)))]
+            events = self._encoder.items(self._items[start : windows.end[window]])
+            prompts.append(np.concatenate([head, events]))
+            for session in range(windows.first[window], windows.last[window]):
+                begin, stop = self._session_start[session], self._session_start[session + 1]
+                position = len(head) - 1 + (begin - start) * self._positions_an_item
+                for item in self._some(self._items[begin:stop], rng):
+                    walks.append((row, position, item, len(users)))
+                users.append(user)
+                ends.append(begin - self._offsets[user])
+        table = torch.tensor(walks, dtype=torch.int64)
+        features = None
+        if self._index is not None:
+            features = self._index.features(np.array(users), np.array(ends))
+        return WalkBatch(
+            prompts=PromptBatch.from_prompts(prompts),
+            rows=table[:, 0],
+            positions=table[:, 1],
+            items=table[:, 2],
+            weights=torch.ones(len(table)),
+            features=features,
+            context=table[:, 3],
+        )
+
+    def _some(self, items: IntArray, rng: np.random.Generator) -> list[int]:
+        distinct = np.unique(items)
+        if len(distinct) > self._targets:
+            distinct = rng.choice(distinct, self._targets, replace=False)
+        picked: list[int] = distinct.tolist()
+        return picked

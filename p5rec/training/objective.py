@@ -1,0 +1,51 @@
+"""The loss of a batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from p5rec.decoding.scorer import ItemScorer
+from p5rec.training.batch import Batch, TextBatch, WalkBatch
+
+
+class Objective(nn.Module):
+    """Negative log-likelihood: of items over the codes that can follow, of text over text tokens.
+
+    Being a module with a ``forward``, it can be wrapped for training on several devices.
+    """
+
+    def __init__(self, scorer: ItemScorer) -> None:
+        super().__init__()
+        self.scorer = scorer
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Mean loss of the batch, in nats an item (walks) or a token (text)."""
+        return self._text(batch) if isinstance(batch, TextBatch) else self._walks(batch)
+
+    def _walks(self, batch: WalkBatch) -> Tensor:
+        scorer, device = self.scorer, self.scorer.backbone.device
+        items = batch.items.to(device)
+        hidden = scorer.backbone.follow(
+            batch.prompts.to(device),
+            batch.rows.to(device),
+            batch.positions.to(device),
+            scorer.path_tokens(items)[:, :-1],
+        )
+        contexts = None
+        if scorer.prior is not None and batch.features is not None:
+            contexts = scorer.prior.contexts(batch.features)
+        context = None if batch.context is None else batch.context.to(device)
+        log_probs = scorer.path_log_probs(hidden, items, context=context, contexts=contexts)
+        weights = batch.weights.to(device)
+        return -(log_probs.sum(1) * weights).sum() / weights.sum()
+
+    def _text(self, batch: TextBatch) -> Tensor:
+        backbone = self.scorer.backbone
+        tokens = batch.tokens.to(backbone.device)
+        prompts = batch.prompts.to(backbone.device)
+        rows = torch.arange(len(tokens), device=backbone.device)
+        hidden = backbone.follow(prompts, rows, prompts.lengths - 1, tokens[:, :-1].clamp(min=0))
+        written = tokens >= 0
+        logits = backbone.text_logits(hidden[written])
+        return nn.functional.cross_entropy(logits, tokens[written])
