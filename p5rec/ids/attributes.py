@@ -144,7 +144,7 @@ class _Tree:
             self.notes.append(
                 f"level {group_name!r} was inserted: nodes with more than {self.max_width} "
                 f"children at level {name!r} were split ({level.divided} into "
-                f"{len(level.labels)} groups)"
+                f"{level.groups} groups)"
             )
             self._append(group_name, level.codes, level.labels)
 

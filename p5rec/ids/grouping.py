@@ -26,7 +26,8 @@ class GroupLevel:
     codes: Ints
     labels: tuple[str, ...]
     divided: int
-    """How many nodes were divided here."""
+    """How many nodes were divided here, and into how many groups."""
+    groups: int
 
 
 def number_nodes(parents: Ints, codes: Ints) -> Ints:
@@ -72,6 +73,7 @@ def group_levels(
             codes=codes[children],
             labels=tuple([UNDIVIDED] * spare + numbered_apart(telling)),
             divided=len(np.unique(nodes[divided])),
+            groups=len(telling),
         )
         nodes = number_nodes(nodes, codes)
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 
 def tidy(text: str) -> str:
-    """The text as written, with every run of white space as one space.
+    """The text as written, with every run of white space as one space and accents composed (NFC).
 
     >>> tidy(" L'Oreal  Paris ")
     "L'Oreal Paris"
     """
-    return " ".join(text.split())
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def comparable(text: str) -> str:
