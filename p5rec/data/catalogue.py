@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from p5rec.data.arrays import Ints, blank_to_null, is_list, is_number, is_text, strings
+from p5rec.data.texts import clean, fit_to_show
 from p5rec.errors import DataError, Problem
 
 CANONICAL = ("item_id", "title", "brand", "categories", "variant", "description", "price")
@@ -39,8 +40,9 @@ class Catalogue:
     def from_table(cls, table: pa.Table, *, notes: Sequence[str] = ()) -> Catalogue:
         """The catalogue of a table with canonical column names; any but ``item_id`` may be missing.
 
-        Empty texts become null. A column that can't be an attribute (nested, bytes) is left out
-        with a note.
+        Control characters, bidi controls and zero-width characters are taken out of texts, texts
+        are cut at 10,000 characters, empty ones become null, and a column that can't be an
+        attribute (nested, bytes) is left out: ``notes`` says how many and which.
 
         :raises DataError: if ``item_id`` is missing, null, empty or given twice.
         """
@@ -53,8 +55,10 @@ class Catalogue:
             column = _attribute(name, table[name])
             if column is None:
                 told.append(f"column {name!r} was left out: {table[name].type} is no attribute")
-            else:
-                columns[name] = column
+                continue
+            if is_text(column.type) and name != "item_id":
+                column = blank_to_null(fit_to_show(name, column, told))
+            columns[name] = column
         _check_ids(columns["item_id"])
         return cls(pa.table(columns), tuple(told))
 
@@ -134,8 +138,11 @@ class Catalogue:
         parts = [record.get("title"), record.get("brand"), *reversed(categories[-2:])]
         parts.append(record.get("variant"))
         parts += [v for k, v in record.items() if k not in CANONICAL and isinstance(v, str)]
-        unlike = {part.casefold(): " ".join(part.split()) for part in reversed(parts) if part}
-        return ", ".join(reversed(unlike.values()))
+        unlike: dict[str, str] = {}
+        for part in parts:
+            if part:
+                unlike.setdefault(part.casefold(), " ".join(part.split()))
+        return ", ".join(unlike.values())
 
 
 def _attribute(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -146,11 +153,11 @@ def _attribute(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     if name == "price" and (is_number(kind) or pa.types.is_null(kind)):
         return column.cast(pa.float64())
     if name in CANONICAL:
-        return None if pa.types.is_nested(kind) else blank_to_null(strings(column))
+        return None if pa.types.is_nested(kind) else strings(column)
     if is_number(kind) or pa.types.is_boolean(kind):
         return column
     if is_text(kind) or pa.types.is_temporal(kind) or pa.types.is_null(kind):
-        return blank_to_null(strings(column))
+        return strings(column)
     if is_list(kind) and is_text(kind.value_type):
         return pc.binary_join(column.cast(pa.list_(pa.string())), ", ")
     return None
@@ -160,11 +167,11 @@ def _paths(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Category paths as lists of text without empty entries; a path of nothing is null."""
     if not is_list(column.type):
         column = pc.split_pattern_regex(strings(column), r"\s+>\s+|\s*\|\s*")
-    lists = column.cast(pa.list_(pa.string())).combine_chunks()
-    kept: list[list[str] | None] = []
-    for path in lists.to_pylist():
-        words = [word.strip() for word in path or () if word and word.strip()]
-        kept.append(words or None)
+    paths = column.cast(pa.list_(pa.string())).to_pylist()
+    distinct = list(dict.fromkeys(word for path in paths for word in path or () if word))
+    shown, _, _ = clean(pa.chunked_array([pa.array(distinct, pa.string())]))
+    fit = {word: text.strip() for word, text in zip(distinct, shown.to_pylist(), strict=True)}
+    kept = [[fit[word] for word in path or () if word and fit[word]] or None for path in paths]
     return pa.chunked_array([pa.array(kept, pa.list_(pa.string()))])
 
 

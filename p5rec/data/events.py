@@ -53,21 +53,21 @@ class Events:
     def from_table(cls, table: pa.Table, *, notes: Sequence[str] = ()) -> Events:
         """The events of a table with canonical column names, sorted; other columns are left out.
 
-        Order: user, then time (or position), then session, then the order given.
+        Order: user, then time, then position, then session, then the order given.
 
         :raises DataError: if user, item or both of time and position are missing.
         """
         _check_columns(table)
-        order_by = "timestamp" if "timestamp" in table.column_names else "position"
         table = table.select([name for name in CANONICAL if name in table.column_names])
         for name in TEXT_COLUMNS:
             if name in table.column_names:
                 table = _replace(table, name, strings(table[name]))
-        kind = pa.timestamp("us") if order_by == "timestamp" else pa.int64()
-        table = _replace(table, order_by, table[order_by].cast(kind))
-        keys = [table[order_by].cast(pa.int64()).to_numpy(), ranks(table["user_id"])]
-        if "session_id" in table.column_names:
-            keys.insert(0, ranks(table["session_id"]))
+        keys = [ranks(table["session_id"])] if "session_id" in table.column_names else []
+        for name, kind in (("position", pa.int64()), ("timestamp", pa.timestamp("us"))):
+            if name in table.column_names:
+                table = _replace(table, name, table[name].cast(kind))
+                keys.append(table[name].cast(pa.int64()).to_numpy())
+        keys.append(ranks(table["user_id"]))
         return cls(table.take(pa.array(np.lexsort(keys))).combine_chunks(), tuple(notes))
 
     def __len__(self) -> int:
