@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from p5rec.decoding.history_index import HistoryFeatures
@@ -59,3 +62,21 @@ class TextBatch:
 
 
 Batch = WalkBatch | TextBatch
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The examples of one epoch: what each costs (in positions), and how some become a batch.
+
+    ``make(chosen, rng)`` is a function of its arguments alone.
+    """
+
+    lengths: NDArray[np.int64]
+    make: Callable[[NDArray[np.int64], np.random.Generator], Batch]
+
+
+class Examples(Protocol):
+    """The examples of one task."""
+
+    def plan(self, rng: np.random.Generator) -> Plan:
+        """What to learn in an epoch; a function of ``rng`` alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from p5rec.data.events import Histories
 from p5rec.decoding.history_index import HistoryIndex
 from p5rec.model.backbone import EncodedPrompt, PromptBatch
 from p5rec.model.prompt_encoding import PromptEncoder
-from p5rec.training.batch import WalkBatch
+from p5rec.training.batch import Plan, WalkBatch
 
 IntArray = NDArray[np.int64]
 
@@ -73,8 +74,12 @@ class NextItemExamples:
         self._session_start = np.flatnonzero(new)
         self._session_user = user[self._session_start[:-1]]
 
-    def windows(self, rng: np.random.Generator) -> Windows:
-        """This epoch's windows; where they begin is random."""
+    def plan(self, rng: np.random.Generator) -> Plan:
+        """The windows of one epoch; where they begin is random."""
+        windows = self._windows(rng)
+        return Plan(self._lengths(windows), partial(self._batch, windows))
+
+    def _windows(self, rng: np.random.Generator) -> Windows:
         sessions = np.arange(len(self._session_user))
         if self._sequence == "prefix":
             end = self._session_start[:-1]
@@ -93,16 +98,14 @@ class NextItemExamples:
         start = np.maximum(self._offsets[user], end - self._history)
         return Windows(user, start, end, first, last)
 
-    def lengths(self, windows: Windows) -> IntArray:
-        """How many positions each window costs: its events and the walks that branch off."""
+    def _lengths(self, windows: Windows) -> IntArray:
         begins = self._session_start
         sizes = np.minimum(np.diff(begins), self._targets)
         walks = np.append(0, np.cumsum(sizes))
         walked = (walks[windows.last] - walks[windows.first]) * self._steps
         return (windows.end - windows.start) * self._positions_an_item + walked + 8
 
-    def batch(self, windows: Windows, chosen: IntArray, rng: np.random.Generator) -> WalkBatch:
-        """The chosen windows as one batch."""
+    def _batch(self, windows: Windows, chosen: IntArray, rng: np.random.Generator) -> WalkBatch:
         prompts, walks = [], []
         users, ends = [], []
         for row, window in enumerate(chosen.tolist()):

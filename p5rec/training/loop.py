@@ -1,0 +1,262 @@
+"""The training loop: steps, validation, the best weights kept, stop and resume."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch import Tensor
+from torch.optim import AdamW
+
+from p5rec.errors import TrainingError
+from p5rec.model.dropout import RandomBytes
+from p5rec.model.recipe import Training
+from p5rec.progress import Bar
+from p5rec.training.batch import Examples
+from p5rec.training.checkpoint import Progress, load_checkpoint, save_checkpoint, trainable
+from p5rec.training.objective import Objective
+from p5rec.training.schedule import Step, epoch_steps
+
+SECONDS_BETWEEN_SAVES = 60.0
+NOTE_EVERY = 20
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained, on what, and where the state of the run is kept.
+
+    :param random: the source of the model's dropout.
+    :param validate: gives ndcg@10 of the weights as they are; None trains without validation.
+    :param folder: where the state is kept so that it can be resumed; None keeps nothing.
+    :param signature: says what run it is; a state with another signature is not resumed.
+    :param max_minutes: training stops when so much time is spent, earlier parts of a resumed run
+        included.
+    """
+
+    objective: Objective
+    random: RandomBytes
+    tasks: Mapping[str, Examples]
+    settings: Training
+    seed: int
+    signature: str = ""
+    validate: Callable[[], float] | None = None
+    folder: Path | None = None
+    max_minutes: float | None = None
+
+
+def train(run: Run, bar: Bar, *, resume: bool = False) -> Progress:
+    """Train to the end (with ``resume``, go on to it); the objective keeps the best weights.
+
+    The weights after a step are a function of recipe, data, seed and step, on one machine: the
+    order of examples comes from (seed, epoch) and every random draw from (seed, step). So a run
+    that is killed and resumed ends with the same weights, bit for bit.
+
+    :raises TrainingError: if the loss is not finite, or there is a state that cannot be used.
+    :raises KeyboardInterrupt: after Ctrl-C, when the state has been saved.
+    """
+    trainer = _Trainer(run, bar)
+    if resume:
+        trainer.resume()
+    with _interruptible() as interrupted:
+        trainer.go(interrupted)
+    trainer.take_best()
+    return trainer.progress
+
+
+def learning_rate_factor(fraction: float, warmup: float) -> float:
+    """Linear warm-up, then half a cosine down to zero.
+
+    >>> [round(learning_rate_factor(f, 0.1), 3) for f in (0.05, 0.1, 0.55, 1.0)]
+    [0.5, 1.0, 0.5, 0.0]
+    """
+    if fraction < warmup:
+        return fraction / warmup
+    return 0.5 * (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup)))
+
+
+class _Trainer:
+    def __init__(self, run: Run, bar: Bar) -> None:
+        self._run = run
+        self._bar = bar
+        self._optimizer = _make_optimizer(run.objective, run.settings)
+        self._accelerator = Accelerator(
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+        )
+        self._objective, self._prepared = self._accelerator.prepare(run.objective, self._optimizer)
+        self._best: dict[str, Tensor] = {}
+        self._losses: list[float] = []
+        self.progress = Progress(signature=run.signature)
+
+    def resume(self) -> None:
+        if self._run.folder is None:
+            raise TrainingError("there is no folder to resume from. Give the run a folder.")
+        found = load_checkpoint(
+            self._run.folder, self._run.signature, self._run.objective, self._optimizer
+        )
+        if found:
+            self.progress, self._best = found
+
+    def go(self, interrupted: list[bool]) -> None:
+        if self.progress.finished:
+            return
+        begun = saved = time.monotonic()
+        spent = self.progress.seconds
+        for step, fraction, fraction_after in self._remaining():
+            self._step(step, fraction)
+            self._validate_if_due(fraction_after)
+            now = time.monotonic()
+            self.progress.seconds = spent + now - begun
+            stop = self._done_early()
+            if stop or interrupted or now - saved > SECONDS_BETWEEN_SAVES:
+                self._save()
+                saved = now
+            if interrupted:
+                raise KeyboardInterrupt
+            if stop:
+                break
+        if self._run.validate and self.progress.best_step < self.progress.step:
+            self._validate()
+        self.progress.finished = True
+        self._save()
+
+    def take_best(self) -> None:
+        with torch.no_grad():
+            for name, weight in trainable(self._run.objective).items():
+                if name in self._best:
+                    weight.copy_(self._best[name])
+        self._run.objective.eval()
+
+    def _remaining(self) -> Iterator[tuple[Step, float, float]]:
+        """The steps still to make, each with the shares of the run done before and after it.
+
+        Progress counts a step as made once it was yielded. On several devices each process takes
+        its own step of every round.
+        """
+        settings, progress = self._run.settings, self.progress
+        share, own = self._accelerator.num_processes, self._accelerator.process_index
+        for epoch in range(progress.epoch, math.ceil(settings.epochs)):
+            steps = epoch_steps(
+                self._run.tasks,
+                settings.tasks,
+                budget=settings.batch_tokens,
+                seed=self._run.seed,
+                epoch=epoch,
+            )
+            rounds = max(1, len(steps) // share)
+            for number in range(progress.step_in_epoch, rounds):
+                fraction = (epoch + number / rounds) / settings.epochs
+                if fraction >= 1:
+                    return
+                progress.epoch, progress.step_in_epoch = epoch, number + 1
+                progress.step += 1
+                after = (epoch + (number + 1) / rounds) / settings.epochs
+                yield steps[(number * share + own) % len(steps)], fraction, after
+            progress.epoch, progress.step_in_epoch = epoch + 1, 0
+
+    def _step(self, step: Step, fraction: float) -> None:
+        run, number = self._run, self.progress.step
+        rate = learning_rate_factor(fraction, run.settings.warmup)
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["base_lr"] * rate
+        run.random.reseed(run.seed, number)
+        torch.manual_seed(run.seed * 1_000_003 + number)
+        self._objective.train()
+        loss = self._objective(step.batch())
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss is {value} at step {number} ({step.task}): training has diverged. "
+                "Train again with a lower learning_rate in the recipe."
+            )
+        self._accelerator.backward(loss)
+        self._accelerator.clip_grad_norm_(self._objective.parameters(), run.settings.clip)
+        self._prepared.step()
+        self._prepared.zero_grad(set_to_none=True)
+        self._note(step.task, value, fraction)
+
+    def _note(self, task: str, loss: float, fraction: float) -> None:
+        if task == "next_item":
+            self._losses.append(loss)
+        if self.progress.step % NOTE_EVERY == 0 and self._losses:
+            mean = sum(self._losses) / len(self._losses)
+            self._losses.clear()
+            self.progress.curve.append({"step": self.progress.step, "loss": mean})
+            speed = self.progress.step / max(self.progress.seconds, 1e-9)
+            best = f", ndcg@10 {self.progress.best:.4f}" if self.progress.best >= 0 else ""
+            self._bar.update(fraction, f"loss {mean:.3f}{best}, {speed:.1f} steps/s")
+
+    def _validate_if_due(self, fraction: float) -> None:
+        if math.floor(fraction * self._run.settings.validations + 1e-9) > self.progress.validated:
+            self._validate()
+
+    def _validate(self) -> None:
+        progress = self.progress
+        progress.validated += 1
+        if self._run.validate is None:
+            return
+        self._run.objective.eval()
+        score = self._run.validate()
+        progress.curve.append({"step": progress.step, "ndcg@10": score})
+        progress.since_best += 1
+        if score > progress.best:
+            progress.best, progress.best_step, progress.since_best = score, progress.step, 0
+            weights = trainable(self._run.objective)
+            self._best = {name: weight.detach().clone() for name, weight in weights.items()}
+
+    def _done_early(self) -> bool:
+        late = self.progress.seconds > 60 * (self._run.max_minutes or math.inf)
+        return late or self.progress.since_best >= self._run.settings.patience
+
+    def _save(self) -> None:
+        if self._run.folder is not None and self._accelerator.is_main_process:
+            save_checkpoint(
+                self._run.folder, self.progress, self._run.objective, self._optimizer, self._best
+            )
+
+
+def _make_optimizer(objective: Objective, settings: Training) -> AdamW:
+    """AdamW; no decay for vectors, and a learning rate of its own for the history prior."""
+    prior: list[Tensor] = []
+    matrices: list[Tensor] = []
+    vectors: list[Tensor] = []
+    for name, weight in trainable(objective).items():
+        group = prior if ".prior." in name else matrices if weight.dim() > 1 else vectors
+        group.append(weight)
+    rate, decay = settings.learning_rate, settings.weight_decay
+    groups = [
+        {"params": matrices, "lr": rate, "base_lr": rate, "weight_decay": decay},
+        {"params": vectors, "lr": rate, "base_lr": rate, "weight_decay": 0.0},
+    ]
+    if prior:
+        own = settings.prior_learning_rate
+        groups.append({"params": prior, "lr": own, "base_lr": own, "weight_decay": 0.0})
+    return AdamW(groups, betas=(0.9, 0.98))
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[bool]]:
+    """Within the block, the first Ctrl-C only fills the list; the second does as always."""
+    pressed: list[bool] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.append(True)
+        signal.signal(signal.SIGINT, before)
+
+    try:
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:
+        # Only the main thread may listen for signals; elsewhere Ctrl-C is not ours to handle.
+        yield pressed
+        return
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
