@@ -96,14 +96,13 @@ def evaluate_ranking(
     for k in ks:
         first = hit[:, :k]
         ideal: Floats = np.cumsum(discount[:k])[np.minimum(k, relevant) - 1]
-        found = first.any(axis=1)
-        best: Ints = np.argmax(first, axis=1).astype(np.int64)
+        found = np.asarray(first.any(axis=1), dtype=np.float64)
         values[f"recall@{k}"] = first.sum(axis=1) / relevant
         gain: Floats = np.sum(first * discount[:k], axis=1)
         # A sum in another order may exceed the ideal by the last bit; 1 is the bound by definition.
-        values[f"ndcg@{k}"] = np.minimum(gain / ideal, 1.0)
-        values[f"hit@{k}"] = found.astype(np.float64)
-        values[f"mrr@{k}"] = found / (best + 1)
+        values[f"ndcg@{k}"] = (gain / ideal).clip(max=1.0)
+        values[f"hit@{k}"] = found
+        values[f"mrr@{k}"] = found / (first.argmax(axis=1) + 1)
     return values
 
 
