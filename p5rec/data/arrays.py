@@ -40,6 +40,34 @@ def is_number(kind: pa.DataType) -> bool:
     )
 
 
+def is_plain(kind: pa.DataType) -> bool:
+    """Whether a type holds one value a row that can be written as text."""
+    when = pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind)
+    return bool(
+        is_text(kind)
+        or is_number(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_null(kind)
+        or when
+    )
+
+
+def usual(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column in a type that Arrow can work with, where its own is only for storing."""
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return usual(column.cast(kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return usual(column.cast(kind.value_type))
+    if pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    if pa.types.is_float16(kind):
+        return column.cast(pa.float32())
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        return column.cast(pa.large_list(kind.value_type))
+    return column
+
+
 def strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column as plain strings; numbers are written out, whole floats without ``.0``.
 
@@ -48,8 +76,7 @@ def strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """
     if pa.types.is_null(column.type):
         return pa.chunked_array([pa.nulls(len(column), pa.string())])
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+    column = usual(column)
     if pa.types.is_floating(column.type) and is_whole(column):
         column = column.cast(pa.int64())
     return column if column.type == pa.string() else column.cast(pa.string())

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from p5rec.data.arrays import Ints, blank_to_null, is_list, is_number, is_text, strings
+from p5rec.data.arrays import Ints, blank_to_null, is_list, is_number, is_plain, is_text, strings
 from p5rec.data.texts import clean, fit_to_show
 from p5rec.errors import DataError, Problem
 
@@ -153,10 +153,10 @@ def _attribute(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     if name == "price" and (is_number(kind) or pa.types.is_null(kind)):
         return column.cast(pa.float64())
     if name in CANONICAL:
-        return None if pa.types.is_nested(kind) else strings(column)
+        return strings(column) if is_plain(kind) else None
     if is_number(kind) or pa.types.is_boolean(kind):
         return column
-    if is_text(kind) or pa.types.is_temporal(kind) or pa.types.is_null(kind):
+    if is_plain(kind):
         return strings(column)
     if is_list(kind) and is_text(kind.value_type):
         return pc.binary_join(column.cast(pa.list_(pa.string())), ", ")

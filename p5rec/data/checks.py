@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from p5rec.data.arrays import is_list, is_text, strings
+from p5rec.data.arrays import is_list, is_plain, is_text, strings
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import CANONICAL, Events
 from p5rec.data.inspection import Inspection, PathLike, Policy, check_policy, write_quarantine
@@ -174,7 +174,7 @@ def _optional_ids(inspection: Inspection, name: str) -> pa.ChunkedArray | None:
 def _plain(inspection: Inspection, name: str) -> pa.ChunkedArray | None:
     """A text column as text (numbers are written out); nested ones and bytes refuse the input."""
     column = inspection.reading.table[name]
-    if pa.types.is_nested(column.type) or not _printable(column.type):
+    if not is_plain(column.type):
         inspection.refuse(f"holds {column.type}; expected text", _NO_NESTING, column=name)
         return None
     return strings(column)
@@ -199,12 +199,3 @@ def _categories(inspection: Inspection, name: str) -> pa.ChunkedArray | None:
         printed = by_value(column, lambda v: pc.match_substring_regex(v, r"^\s*\[.*\]\s*$"))
         inspection.fault(name, mask_of(printed), "is a list printed as text", fix)
     return column
-
-
-def _printable(kind: pa.DataType) -> bool:
-    return not (
-        pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_fixed_size_binary(kind)
-        or pa.types.is_binary_view(kind)
-    )

@@ -38,7 +38,7 @@ class Inspection:
         """Note that the rows where ``wrong`` (bool, one a row) is true are bad."""
         rows = np.flatnonzero(wrong)
         self.bad[rows] = True
-        values = self.reading.table[column].take(pa.array(rows)).to_pylist() if len(rows) else []
+        values = _plain(self.reading.table[column].take(pa.array(rows, pa.int64())))
         name, given = self.reading.name, self._given(column)
         for row, value in zip(rows.tolist(), values, strict=True):
             number = int(self.reading.numbers[row])
@@ -82,7 +82,11 @@ class Inspection:
         for row, problem in self._faults:
             reasons.setdefault(row, []).append(problem)
         rows = sorted(reasons)
-        records = self.reading.table.take(pa.array(rows, pa.int64())).to_pylist()
+        bad = self.reading.table.take(pa.array(rows, pa.int64()))
+        columns = [_plain(column) for column in bad.columns]
+        records = [
+            dict(zip(bad.column_names, row, strict=True)) for row in zip(*columns, strict=True)
+        ]
         lines = [
             _line(reasons[row], int(self.reading.numbers[row]), {"record": record})
             for row, record in zip(rows, records, strict=True)
@@ -122,6 +126,17 @@ def write_quarantine(path: PathLike, lines: list[dict[str, object]]) -> None:
         message = f"can't be written: {error.strerror or error}"
         fix = "Name a quarantine file in a folder that exists and can be written to."
         raise DataError([Problem(str(path), message, fix)]) from error
+
+
+def _plain(column: pa.ChunkedArray) -> list[object]:
+    """Values as Python has them; times as text, since Python does not have all that Arrow has."""
+    try:
+        if pa.types.is_temporal(column.type):
+            column = column.cast(pa.string())
+        values: list[object] = column.to_pylist()
+    except (ValueError, OverflowError, NotImplementedError):
+        values = [f"a value of type {column.type}"] * len(column)
+    return values
 
 
 def _line(problems: list[Problem], row: int, content: dict[str, object]) -> dict[str, object]:

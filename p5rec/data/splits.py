@@ -114,6 +114,27 @@ def leave_last_basket(
     return _parted(events, np.repeat(validated, lengths) & (left == 1), test)
 
 
+def validate_last_basket(events: Events, *, users: int, seed: int = 0) -> Split:
+    """Hold out the last session of a sample of users for validation, and nothing for test.
+
+    Only users with two sessions are sampled, by a hash of user id and seed. The leak is that of
+    ``leave_last_basket``.
+
+    >>> log = Events.from_table(pa.table({"user_id": ["u"] * 3, "item_id": list("abc"),
+    ...                                   "position": [1, 2, 3], "session_id": list("122")}))
+    >>> split = validate_last_basket(log, users=1)
+    >>> [part.table["item_id"].to_pylist() for part in (split.train, split.validation, split.test)]
+    [['a'], ['b', 'c'], []]
+    """
+    lengths = np.diff(events.offsets)
+    last = events.sessions[events.offsets[1:] - 1] if len(events) else np.zeros(0, dtype=np.int64)
+    chosen = (last >= 1) & _sample(events.user_ids, last >= 1, users, seed)
+    left = np.repeat(last, lengths) - events.sessions
+    return _parted(
+        events, np.repeat(chosen, lengths) & (left == 0), np.zeros(len(left), dtype=bool)
+    )
+
+
 def by_time(events: Events, *, validation_from: datetime | str, test_from: datetime | str) -> Split:
     """Hold out everything from one moment on for validation, from a later one on for test.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
 import os
 import zlib
@@ -12,9 +13,9 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from p5rec.data.arrays import is_text
-from p5rec.data.files import read_file, without
-from p5rec.data.reading import Reading, refused, whole
+from p5rec.data.arrays import is_text, usual
+from p5rec.data.files import read_file
+from p5rec.data.reading import Reading, Unread, refused, whole
 from p5rec.data.texts import undecodable
 from p5rec.errors import DataError, Problem
 
@@ -22,7 +23,7 @@ Source = Any
 """A path, or a pandas, polars, pyarrow or Hugging Face table."""
 
 _FOREIGN = (
-    *(pa.ArrowException, OSError, ValueError, TypeError, KeyError, EOFError, zlib.error),
+    *(pa.ArrowException, OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, csv.Error),
     *(OverflowError, NotImplementedError, MemoryError, nw.exceptions.NarwhalsError),
 )
 
@@ -141,7 +142,24 @@ def _valid(reading: Reading) -> Reading:
             for value in texts[column].cast(pa.binary()).to_pylist()
         ]
         texts = texts.set_column(index, column, pa.array(readable, pa.string()))
-    return without(Reading(reading.name, texts, reading.numbers, reading.unread), wrong)
+    return _without(Reading(reading.name, texts, reading.numbers, reading.unread), wrong)
+
+
+def _without(reading: Reading, wrong: dict[int, str]) -> Reading:
+    """The reading with some rows set aside because a column is not UTF-8."""
+    unread = [
+        Unread(
+            int(reading.numbers[row]),
+            str(list(reading.table.slice(row, 1).to_pylist()[0].values())),
+            f"column {column!r} is not UTF-8 text",
+            "Save the file as UTF-8.",
+        )
+        for row, column in wrong.items()
+    ]
+    left = [row for row in range(reading.table.num_rows) if row not in wrong]
+    every = sorted([*reading.unread, *unread], key=lambda entry: entry.row)
+    table = reading.table.take(pa.array(left, pa.int64()))
+    return Reading(reading.name, table, reading.numbers[left], tuple(every), reading.given)
 
 
 def _renamed(reading: Reading, columns: dict[str, str]) -> Reading:
@@ -157,7 +175,7 @@ def _renamed(reading: Reading, columns: dict[str, str]) -> Reading:
         raise DataError(problems)
     hidden = {*columns.values(), *columns}
     chosen = {name: name for name in names if name not in hidden} | columns
-    table = pa.table({new: reading.table[old] for new, old in chosen.items()})
+    table = pa.table({new: usual(reading.table[old]) for new, old in chosen.items()})
     if not chosen:
         table = reading.table.select([])
     return Reading(reading.name, table, reading.numbers, reading.unread, columns)

@@ -38,7 +38,8 @@ def times(inspection: Inspection, name: str) -> pa.ChunkedArray | None:
     column = inspection.reading.table[name]
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        found = column.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False)
+        finer = getattr(kind, "unit", "") == "ns"
+        found = column.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=not finer)
         micros = found.cast(pa.int64()).fill_null(0).to_numpy().copy()
         known = mask_of(pc.is_valid(column))
     elif is_text(kind):
@@ -138,6 +139,7 @@ def _from_numbers(
             for unit, row in zip(found, rows, strict=True)
         )
         inspection.refuse(f"mixes units: {told}", "Give all times in one unit.", column=name)
+        usable = np.zeros(len(values), dtype=bool)
     micros = np.zeros(len(values), dtype=np.int64)
     if len(found) == 1:
         micros[usable] = (values[usable] * UNITS[found[0]][2]).astype(np.int64)

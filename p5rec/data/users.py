@@ -8,7 +8,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from p5rec.data.arrays import blank_to_null, is_list, strings
+from p5rec.data.arrays import blank_to_null, is_plain, strings
+from p5rec.data.reading import refused
 from p5rec.data.texts import clean
 
 
@@ -25,12 +26,19 @@ class Users:
 
     @classmethod
     def from_table(cls, table: pa.Table, *, notes: Sequence[str] = ()) -> Users:
-        """Users of a table with a ``user_id`` column; nested columns are left out with a note."""
+        """Users of a table with a ``user_id`` column.
+
+        A column that is neither text, numbers, truth values nor times is left out with a note.
+
+        :raises DataError: if ``user_id`` is missing.
+        """
+        if "user_id" not in table.column_names:
+            raise refused("users", "column 'user_id' is missing", "Map it with columns=.")
         told = list(notes)
         columns = {"user_id": strings(table["user_id"])}
         for name in table.column_names:
             column = table[name]
-            if is_list(column.type) or pa.types.is_nested(column.type) or _is_bytes(column.type):
+            if not is_plain(column.type):
                 told.append(f"column {name!r} was left out: {column.type} is no attribute")
             elif name != "user_id":
                 text = strings(column)
@@ -52,7 +60,3 @@ class Users:
             return {}
         record: dict[str, str | None] = self.table.slice(row, 1).to_pylist()[0]
         return {k: v for k, v in record.items() if k != "user_id" and v is not None}
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))

@@ -8,24 +8,22 @@ from functools import lru_cache
 # Short forms that the source uses in one sense only; all others stay as they are.
 _IN_FULL = {
     **{"frzn": "frozen", "frz": "frozen", "refrgratd": "refrigerated", "pckgd": "packaged"},
-    **{
-        "pkgd": "packaged",
-        "pkg": "packaged",
-        "prod": "products",
-        "brkfst": "breakfast",
-        "jce": "juice",
-    },
+    **{"pkgd": "packaged", "pkg": "packaged", "brkfst": "breakfast", "jce": "juice"},
     **{"juic": "juice", "drnks": "drinks", "drnk": "drink", "sft": "soft", "btl": "bottle"},
     **{"mlk": "milk", "choc": "chocolate", "veg": "vegetable", "sndwch": "sandwich"},
     **{"bkd": "baked", "dnr": "dinner", "tiss": "tissue", "pnt": "peanut", "btr": "butter"},
-    **{"mx": "mix", "mxs": "mixes", "pwdr": "powder", "crystl": "crystal", "wtr": "water"},
+    **{"mx": "mix", "mxs": "mixes", "mixs": "mixes", "pwdr": "powder", "crystl": "crystal"},
+    **{"wtr": "water", "snks": "snacks", "ckys": "cookies", "crkr": "crackers", "cndy": "candy"},
+    **{"sald": "salad", "drsng": "dressing", "sprd": "spread", "bn": "bean", "sply": "supply"},
+    **{"trsh": "trash", "fd": "food", "flvrd": "flavored", "pkld": "pickled", "dsh": "dish"},
+    **{"cleang": "cleaning", "whlsm": "wholesome", "conc": "concentrate"},
 }
 _SMALL = frozenset({"and", "or", "of", "with", "for", "in", "the", "without"})
 _KEPT = frozenset({"BBQ", "IQF", "OTC", "SPF", "TV", "DVD", "CD", "HBC", "GM", "RX"})
 _UNITS = frozenset(
     {
         *("oz", "lb", "lbs", "ct", "gal", "ml", "pk", "ft", "sq", "in", "qt", "pt", "mm", "cup"),
-        *("fl", "gr", "ltr", "each", "bag", "stem", "roll", "dz", "doz", "ea", "cup", "bunch"),
+        *("fl", "gr", "ltr", "each", "bag", "stem", "roll", "dz", "doz", "ea", "ga", "bunch"),
     }
 )
 
