@@ -84,6 +84,23 @@ def known_levels(catalogue: Catalogue) -> list[str]:
     return known
 
 
+def default_levels(catalogue: Catalogue) -> list[str]:
+    """Levels for a catalogue that nobody configured: two levels of category, then the brand.
+
+    The first two positions of the categories that tell items apart are taken, and what the
+    catalogue does not have is left out.
+
+    >>> import pyarrow as pa
+    >>> table = pa.table({"item_id": ["a", "b"], "categories": [["food", "tea"], ["food", "oil"]]})
+    >>> default_levels(Catalogue.from_table(table))
+    ['categories[1]']
+    """
+    known = known_levels(catalogue)
+    paths = [level for level in known if level.startswith("categories[") and "-" not in level]
+    telling = [level for level in paths if len(set(_values(catalogue, level))) > 1]
+    return telling[:2] + (["brand"] if "brand" in known else [])
+
+
 def _unknown(level: str, known: Sequence[str]) -> str:
     if level == "item_id":
         return "level 'item_id' cannot be used: semantic IDs must not depend on item ids."

@@ -39,7 +39,7 @@ class Mini(_Section):
     feed_forward: PositiveInt = 256
     text_tokens: PositiveInt = 4096
     positions: PositiveInt = 512
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
 
 
 class Base(_Section):
@@ -116,7 +116,7 @@ class Training(_Section):
     learning_rate: PositiveFloat = 1e-3
     prior_learning_rate: PositiveFloat = 1e-2
     weight_decay: NonNegativeFloat = 0.01
-    warmup: float = Field(0.05, ge=0, lt=1)
+    warmup: float = Field(default=0.05, ge=0, lt=1)
     clip: PositiveFloat = 1.0
     validations: PositiveInt = 5
     validation_users: PositiveInt = 500
@@ -148,7 +148,7 @@ class Recipe(_Section):
     ids: IDs = IDs()
     prompting: Prompting = Prompting()
     prior: Prior = Prior()
-    training: Training = Training()
+    training: Training = Field(default_factory=Training)
     decoding: Decoding = Decoding()
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ from torch.optim import AdamW
 
 from p5rec.errors import TrainingError
 from p5rec.model.dropout import RandomBytes
-from p5rec.model.recipe import Training
+from p5rec.model.recipe import Task, Training
 from p5rec.progress import Bar
 from p5rec.training.batch import Examples
 from p5rec.training.checkpoint import Progress, load_checkpoint, save_checkpoint, trainable
@@ -43,7 +43,7 @@ class Run:
 
     objective: Objective
     random: RandomBytes
-    tasks: Mapping[str, Examples]
+    tasks: Mapping[Task, Examples]
     settings: Training
     seed: int
     signature: str = ""

@@ -38,7 +38,8 @@ class NextItemExamples:
     """Cuts histories into windows and turns windows into batches.
 
     A session's items are all targets at the position before the session: what comes first inside
-    it is arbitrary. Where each event is a session of its own, this is next-item prediction.
+    it is arbitrary. Each session weighs the same, however many items it has. Where each event is
+    a session of its own, this is next-item prediction.
 
     :param heads: for each user the encoded prompts to choose from, up to where the history begins.
     :param sequence: ``every-event``: windows of ``history`` events that overlap by half, each
@@ -103,11 +104,13 @@ class NextItemExamples:
         sizes = np.minimum(np.diff(begins), self._targets)
         walks = np.append(0, np.cumsum(sizes))
         walked = (walks[windows.last] - walks[windows.first]) * self._steps
-        return (windows.end - windows.start) * self._positions_an_item + walked + 8
+        lengths: IntArray = (windows.end - windows.start) * self._positions_an_item + walked + 8
+        return lengths
 
     def _batch(self, windows: Windows, chosen: IntArray, rng: np.random.Generator) -> WalkBatch:
         prompts, walks = [], []
-        users, ends = [], []
+        users: list[int] = []
+        ends: list[int] = []
         for row, window in enumerate(chosen.tolist()):
             user, start = windows.user[window], windows.start[window]
             heads = self._heads[user]
@@ -130,7 +133,7 @@ class NextItemExamples:
             rows=table[:, 0],
             positions=table[:, 1],
             items=table[:, 2],
-            weights=torch.ones(len(table)),
+            weights=1 / torch.bincount(table[:, 3])[table[:, 3]],
             features=features,
             context=table[:, 3],
         )

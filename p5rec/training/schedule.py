@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from p5rec.model.recipe import Task
 from p5rec.training.batch import Batch, Examples, Plan
 
-MAIN_TASK = "next_item"
+MAIN_TASK: Task = "next_item"
 
 
 @dataclass(frozen=True)
 class Step:
     """One optimiser step to make: which examples of which task."""
 
-    task: str
+    task: Task
     plan: Plan
     chosen: NDArray[np.int64]
     seed: tuple[int, ...]
@@ -28,8 +29,8 @@ class Step:
 
 
 def epoch_steps(
-    tasks: Mapping[str, Examples],
-    shares: Mapping[str, float],
+    tasks: Mapping[Task, Examples],
+    shares: Mapping[Task, float],
     *,
     budget: int,
     seed: int,
@@ -55,7 +56,10 @@ def epoch_steps(
         rng.shuffle(batches)
         planned += [(task, plan, batches[turn % len(batches)]) for turn in range(wanted)]
     order = rng.permutation(len(planned))
-    return [Step(*planned[place], seed=(seed, epoch, number)) for number, place in enumerate(order)]
+    return [
+        Step(task=task, plan=plan, chosen=chosen, seed=(seed, epoch, number))
+        for number, (task, plan, chosen) in enumerate(planned[place] for place in order)
+    ]
 
 
 def length_batches(

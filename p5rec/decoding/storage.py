@@ -1,0 +1,105 @@
+"""An assembled model as the files of a bundle, and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from p5rec.data.catalogue import Catalogue
+from p5rec.decoding.assembled import AssembledModel
+from p5rec.errors import BundleError
+from p5rec.ids.semantic_ids import SemanticIDs
+from p5rec.model.base_models import BaseModel, load_base, make_mini
+from p5rec.model.bundle import open_bundle, writing_bundle
+from p5rec.model.recipe import Recipe
+from p5rec.prompting.dumping import dump_templates
+from p5rec.prompting.templates import load_templates
+
+WEIGHTS = "adapter/adapter.safetensors"
+
+
+def save_model(model: AssembledModel, path: Path, about: dict[str, Any]) -> None:
+    """Write a bundle.
+
+    :param about: what the manifest says besides (metrics, what it was trained on): JSON-able.
+    :raises BundleError: if ``path`` cannot be written; what was there before stays.
+    """
+    with writing_bundle(path, {**about, "base_sha256": model.base_fingerprint}) as folder:
+        (folder / "recipe.json").write_text(model.recipe.model_dump_json(indent=2))
+        pq.write_table(model.catalogue.table, folder / "catalogue.parquet")
+        save_arrays(model.ids.to_arrays(), folder / "semantic_ids.safetensors")
+        (folder / "prompts").mkdir()
+        for name, text in dump_templates(model.templates).items():
+            (folder / "prompts" / name).write_text(text, encoding="utf-8")
+        model.base.tokenizer.save_pretrained(folder / "tokenizer")
+        (folder / WEIGHTS).parent.mkdir()
+        save_file(_weights(model), folder / WEIGHTS)
+
+
+def load_model(path: Path) -> tuple[AssembledModel, dict[str, Any]]:
+    """Read a bundle; nothing is used before every file was checked.
+
+    :return: the model and the manifest.
+    :raises BundleError: if the bundle is incomplete or changed, or its base model is another one.
+    :raises RecipeError: if its pretrained base model cannot be found.
+    """
+    manifest = open_bundle(path)
+    stored = json.loads((path / "recipe.json").read_text(encoding="utf-8"))
+    recipe = Recipe.model_validate(stored)
+    catalogue = Catalogue(pq.read_table(path / "catalogue.parquet"))
+    model = AssembledModel.build(
+        recipe,
+        catalogue,
+        SemanticIDs.from_arrays(load_arrays(path / "semantic_ids.safetensors")),
+        load_templates(path / "prompts"),
+        _base(recipe, path / "tokenizer"),
+        counts=np.zeros(len(catalogue), dtype=np.int64),
+        seed=0,
+    )
+    if model.base_fingerprint != manifest["base_sha256"]:
+        raise BundleError(
+            f"the base model {recipe.base.name} is not the one that this bundle was trained on: "
+            "its weights differ. Put the same model there, or fit again."
+        )
+    _restore(model, load_file(path / WEIGHTS), path)
+    return model, manifest
+
+
+def _base(recipe: Recipe, tokenizer: Path) -> BaseModel:
+    if recipe.base.mini is None:
+        return load_base(recipe.base, texts=(), seed=0)
+    read = PreTrainedTokenizerFast.from_pretrained(tokenizer)
+    return BaseModel(make_mini(recipe.base, len(read), seed=0), read)
+
+
+def _weights(model: AssembledModel) -> dict[str, Tensor]:
+    """What training changed, and what the prior knows of the training events."""
+    scorer = model.scorer
+    kept = {name: value for name, value in scorer.named_parameters() if value.requires_grad}
+    known = {name: value for name, value in scorer.named_buffers() if "log_count" in name}
+    return {name: value.detach().cpu().contiguous() for name, value in {**kept, **known}.items()}
+
+
+def _restore(model: AssembledModel, stored: dict[str, Tensor], path: Path) -> None:
+    expected = _weights(model)
+    if set(expected) != set(stored):
+        odd = sorted(set(expected) ^ set(stored))
+        raise BundleError(
+            f"{path / WEIGHTS} does not hold the weights of this model: {', '.join(odd[:3])}. "
+            "Fit again with this version of p5rec."
+        )
+    with torch.no_grad():
+        for name, value in [*model.scorer.named_parameters(), *model.scorer.named_buffers()]:
+            if name in stored:
+                value.copy_(stored[name])
+    model.scorer.eval()

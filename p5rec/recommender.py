@@ -1,0 +1,390 @@
+"""The front door: fit, recommend, explain, ask, save and load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast, overload
+
+import numpy as np
+
+from p5rec.data.catalogue import Catalogue
+from p5rec.data.events import Event, Events, Histories
+from p5rec.data.loading import check_against, load_catalogue, load_events, load_users
+from p5rec.data.splits import Cases, Split, leave_last_basket, validate_last_basket
+from p5rec.data.tables import Source
+from p5rec.data.users import Users
+from p5rec.decoding.assembled import AssembledModel
+from p5rec.decoding.beam import Excluded, Found, beam_search
+from p5rec.decoding.storage import load_model, save_model
+from p5rec.errors import NotFittedError, RecipeError, RequestError
+from p5rec.language.explain import Explainer
+from p5rec.language.explanation import Explanation
+from p5rec.language.requests import Request, denied_rows
+from p5rec.language.word_index import WordIndex
+from p5rec.model.backbone import PromptBatch
+from p5rec.model.recipe import Recipe
+from p5rec.progress import SILENT, Reporter
+from p5rec.prompting.rendering import render_prompt
+from p5rec.prompting.segments import UntrustedText
+from p5rec.prompting.templates import load_templates
+from p5rec.training.fitting import Fitting, fingerprint, fit_model
+
+History = Sequence[str | Event]
+HoldOut = Literal["nothing", "last-basket"]
+LARGEST_K = 1000
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """An item that fits: ``score`` is its log-probability, ``path`` its semantic ID in words."""
+
+    item_id: str
+    score: float
+    rank: int
+    path: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+class Recommendations(list[Recommendation]):
+    """Recommendations, best first; ``notices`` tells what the caller should know about them."""
+
+    def __init__(
+        self, items: Iterable[Recommendation] = (), *, notices: Sequence[str] = ()
+    ) -> None:
+        super().__init__(items)
+        self.notices = tuple(notices)
+
+
+class Recommender:
+    """A language model that answers with items of a catalogue.
+
+    Make one with :meth:`from_base` and fit it, or load one with :meth:`from_pretrained`. Whoever
+    only asks may do so from several threads.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.about: dict[str, Any] = {}
+        self._model: AssembledModel | None = None
+        self._words: WordIndex | None = None
+
+    @classmethod
+    def from_base(
+        cls, base: str | Path, *, recipe: str | Path | Recipe | None = None
+    ) -> Recommender:
+        """A recommender that has yet to be fitted.
+
+        :param base: the name of a recipe that ships, the path of one of your own, or, with
+            ``recipe``, the name or folder of a base model to use in place of the recipe's.
+        :raises RecipeError: if there is no such recipe, or it is not well formed.
+        """
+        if recipe is None:
+            return cls(Recipe.load(base))
+        chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+        if str(base) == chosen.name:
+            return cls(chosen)
+        if chosen.base.mini is not None:
+            raise RecipeError(
+                f"recipe {chosen.name} makes its own small model, so base {str(base)!r} has no "
+                "place in it. Use a recipe for pretrained models, such as gpt2 or t5-small."
+            )
+        swapped = chosen.base.model_copy(update={"name": str(base), "package": None})
+        return cls(chosen.model_copy(update={"base": swapped}))
+
+    def fit(
+        self,
+        events: Source | Events,
+        items: Source | Catalogue,
+        *,
+        users: Source | Users | None = None,
+        hold_out: HoldOut = "nothing",
+        prompts: Path | None = None,
+        seed: int = 0,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        max_minutes: float | None = None,
+        reporter: Reporter = SILENT,
+    ) -> Recommender:
+        """Fine-tune on a log; returns itself.
+
+        Validation holds out the last basket of a sample of users (with ``hold_out``, the last but
+        one).
+
+        :param events: who did what when: a file, a data frame, a table, or :class:`Events`.
+        :param items: the catalogue, in the same forms.
+        :param hold_out: ``last-basket`` keeps each user's last basket out of training, so that
+            :meth:`held_out` can be evaluated honestly.
+        :param prompts: a folder of templates to use in place of those that ship.
+        :param folder: where the state of the run is kept, so that it can be resumed.
+        :param resume: go on with the run in ``folder``, if there is one.
+        :raises DataError: listing everything that is wrong with events, items or users.
+        :raises P5RecError: of another kind, if IDs, templates, base model or training fail.
+        """
+        templates = load_templates(prompts)
+        catalogue = items if isinstance(items, Catalogue) else load_catalogue(items)
+        log = events if isinstance(events, Events) else load_events(events)
+        people = users if users is None or isinstance(users, Users) else load_users(users)
+        log = check_against(log, catalogue)
+        split = _split(log, hold_out, self.recipe.training.validation_users, seed)
+        place = None if folder is None else Path(folder)
+        if place is not None:
+            place.mkdir(parents=True, exist_ok=True)
+        fitting = Fitting(split, catalogue, templates, people, seed, place, max_minutes)
+        self._model, progress = fit_model(self.recipe, fitting, reporter, resume=resume)
+        self._words = None
+        self.about = {
+            "training": {
+                "recipe": self.recipe.name,
+                "seed": seed,
+                "hold_out": hold_out,
+                "events": len(log),
+                "events_sha256": fingerprint(log.table),
+                "items": len(catalogue),
+                "users": len(log.user_ids),
+                "steps": progress.step,
+                "seconds": progress.seconds,
+                "validation ndcg@10": progress.best if progress.best >= 0 else None,
+                "curve": progress.curve,
+            }
+        }
+        return self
+
+    @property
+    def model(self) -> AssembledModel:
+        """The fitted model.
+
+        :raises NotFittedError: before :meth:`fit` or :meth:`from_pretrained`.
+        """
+        if self._model is None:
+            raise NotFittedError(
+                "this recommender has not been fitted. Call fit(events, items), or load one "
+                "with Recommender.from_pretrained(folder)."
+            )
+        return self._model
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The items that may be recommended."""
+        return self.model.catalogue
+
+    # A text is a sequence of texts, so the two overlap; _as_histories refuses a bare text.
+    @overload
+    def recommend(  # type: ignore[overload-overlap]
+        self, history: Sequence[History], *, k: int = ..., exclude_history: bool = ...
+    ) -> list[Recommendations]: ...
+
+    @overload
+    def recommend(
+        self, history: History, *, k: int = ..., exclude_history: bool = ...
+    ) -> Recommendations: ...
+
+    def recommend(
+        self,
+        history: History | Sequence[History],
+        *,
+        k: int = 10,
+        exclude_history: bool = False,
+    ) -> Recommendations | list[Recommendations]:
+        """What comes next after a history, or after each of several.
+
+        A history is a list of item ids or :class:`Event`, oldest first. Items that the catalogue
+        does not know are left out with a notice; a history without any known item gets what is
+        popular, with a notice.
+
+        :param k: how many items, 1 to 1000 and at most the size of the catalogue.
+        :param exclude_history: never what the history holds already.
+        :raises RequestError: if ``k`` is out of range, or a history is neither.
+        """
+        self._check_k(k)
+        single, several = _as_histories(history)
+        histories, unknown = Histories.from_events(several, self.catalogue)
+        ranker = self.model.ranker()
+        excluded = None
+        if exclude_history:
+            excluded = [histories.items[histories.slice(user)] for user in range(len(histories))]
+        found = ranker.search(histories, k=k, excluded=excluded)
+        notices = [
+            _history_notices(int(length), missing)
+            for length, missing in zip(histories.lengths, unknown, strict=True)
+        ]
+        lists = self._recommendations(found, notices)
+        return lists[0] if single else lists
+
+    def explain(self, history: History, item: str, *, generate: bool = True) -> Explanation:
+        """Why an item fits a history: a sentence whose every fact was checked, and its evidence.
+
+        :param generate: let the model write; otherwise the sentence comes from the evidence.
+        :raises RequestError: if the item is not in the catalogue.
+        """
+        return self.explain_all([history], [item], generate=generate)[0]
+
+    def explain_all(
+        self, histories: Sequence[History], items: Sequence[str], *, generate: bool = True
+    ) -> list[Explanation]:
+        """:meth:`explain` for several pairs of history and item at once."""
+        rows = self.catalogue.rows_of(items)
+        missing = [item for item, row in zip(items, rows, strict=True) if row < 0]
+        if missing:
+            raise RequestError(
+                f"item {missing[0]!r} is not in the catalogue. Ask for one that is, such as "
+                f"{self.catalogue.item_ids[0]!r}."
+            )
+        known, _ = Histories.from_events(list(histories), self.catalogue)
+        return self.explain_rows(known, rows, generate=generate)
+
+    def explain_rows(
+        self, histories: Histories, rows: np.ndarray, *, generate: bool = True
+    ) -> list[Explanation]:
+        """:meth:`explain_all` for histories as arrays and catalogue rows."""
+        model = self.model
+        explainer = Explainer(
+            model.ranker(), self.catalogue, model.templates, end=model.encoder.end
+        )
+        return explainer.explain(histories, rows, generate=generate)
+
+    def ask(
+        self, request: str, *, history: History = (), k: int = 10, exclude_history: bool = False
+    ) -> Recommendations:
+        """Items that fit a request in plain words.
+
+        Limits in the words ("not chips", "under $5") rule items out; the rest guides the walk.
+        The limits that were understood come back as notices.
+
+        :raises RequestError: if the request is empty or longer than 64 KiB, or ``k`` is out of
+            range.
+        """
+        self._check_k(k)
+        words = self._word_index
+        parsed = Request.parse(request, words)
+        model = self.model
+        values: dict[str, Any] = {"request": UntrustedText(parsed.wish or parsed.text)}
+        template = model.templates.of("request", seen=True, given={"request"})[0]
+        prompt = model.encoder.encode(render_prompt(template, values))
+        ruled_out = [denied_rows(parsed, words)]
+        if exclude_history:
+            histories, _ = Histories.from_events([history], self.catalogue)
+            ruled_out.append(histories.items)
+        found = beam_search(
+            model.scorer,
+            PromptBatch.from_prompts([prompt]),
+            k=k,
+            beams=max(k, self.recipe.decoding.beams),
+            excluded=Excluded(model.scorer.trie, [np.concatenate(ruled_out)]),
+        )
+        return self._recommendations(found, [parsed.describe()])[0]
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write everything to one folder; a reader sees the old one or the new one.
+
+        :raises BundleError: if it cannot be written; what was there stays.
+        """
+        save_model(self.model, Path(path), self.about)
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path) -> Recommender:
+        """Load what :meth:`save_pretrained` wrote, after checking every byte of it.
+
+        :raises BundleError: if it is incomplete or changed, naming the file.
+        """
+        model, manifest = load_model(Path(path))
+        recommender = cls(model.recipe)
+        recommender._model = model
+        recommender.about = {"training": manifest.get("training", {})}
+        return recommender
+
+    def held_out(self, events: Source | Events) -> Cases:
+        """Each user's last basket and what came before it, of events that training did not see.
+
+        :raises RequestError: if training saw these events whole, so that figures would mean
+            nothing.
+        """
+        log = events if isinstance(events, Events) else load_events(events)
+        log = check_against(log, self.catalogue)
+        training = self.about.get("training", {})
+        same = training.get("events_sha256") == fingerprint(log.table)
+        if same and training.get("hold_out") != "last-basket":
+            raise RequestError(
+                "training saw these events to the last basket, so figures on them would mean "
+                "nothing. Fit with hold_out='last-basket' (--hold-out last-basket), or evaluate "
+                "on other events."
+            )
+        return leave_last_basket(log, validation_users=0).cases("test", self.catalogue)
+
+    def rank(self, histories: Histories, *, k: int, exclude_history: bool = False) -> np.ndarray:
+        """Catalogue rows ``int64[U, k]`` for histories as arrays: the contract of baselines."""
+        return self.model.ranker().rank(histories, k=k, exclude_history=exclude_history)
+
+    @property
+    def _word_index(self) -> WordIndex:
+        if self._words is None:
+            self._words = WordIndex(self.catalogue)
+        return self._words
+
+    def _check_k(self, k: int) -> None:
+        most = min(LARGEST_K, len(self.catalogue))
+        if not 1 <= k <= most:
+            raise RequestError(
+                f"k is {k}; expected 1 to {most} (the catalogue has {len(self.catalogue)} items). "
+                "Ask for fewer."
+            )
+
+    def _recommendations(
+        self, found: Found, notices: Sequence[Sequence[str]]
+    ) -> list[Recommendations]:
+        catalogue, ids = self.catalogue, self.model.ids
+        return [
+            Recommendations(
+                (
+                    Recommendation(
+                        catalogue.item_ids[row], float(score), rank, tuple(ids.path_in_words(row))
+                    )
+                    for rank, (row, score) in enumerate(zip(rows, scores, strict=True), start=1)
+                    if row >= 0
+                ),
+                notices=told,
+            )
+            for rows, scores, told in zip(
+                found.items.tolist(), found.scores.tolist(), notices, strict=True
+            )
+        ]
+
+
+def _split(events: Events, hold_out: HoldOut, validation_users: int, seed: int) -> Split:
+    if hold_out == "last-basket":
+        return leave_last_basket(events, validation_users=validation_users, seed=seed)
+    if hold_out != "nothing":
+        raise RequestError(
+            f"hold_out is {hold_out!r}; expected 'nothing' or 'last-basket'. Choose one of them."
+        )
+    return validate_last_basket(events, users=validation_users, seed=seed)
+
+
+def _as_histories(history: History | Sequence[History]) -> tuple[bool, list[History]]:
+    """Whether one history was given, and all that were given as a list."""
+    if isinstance(history, str):
+        raise RequestError(
+            f"the history is the text {history!r}; expected a list of item ids: [{history!r}]."
+        )
+    if all(isinstance(event, str | Event) for event in history):
+        return True, [cast(History, history)]
+    several = cast(Sequence[History], history)
+    if any(isinstance(one, str | Event) for one in several):
+        raise RequestError(
+            "the histories mix item ids and lists. Give one list of item ids, or a list of lists."
+        )
+    return False, list(several)
+
+
+def _history_notices(known: int, unknown: Sequence[str]) -> list[str]:
+    notices = []
+    if unknown:
+        shown = ", ".join(unknown[:3]) + (" …" if len(unknown) > 3 else "")
+        notices.append(f"not in the catalogue and left out: {shown}")
+    if not known:
+        notices.append("the history holds no known item: these are popular items")
+    return notices

@@ -1,0 +1,194 @@
+"""From a split and a catalogue to a fitted model: everything that a recipe decides, in order."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from p5rec.data.catalogue import Catalogue
+from p5rec.data.events import Events, Histories
+from p5rec.data.splits import Split
+from p5rec.data.users import Users
+from p5rec.decoding.assembled import AssembledModel, tokenizer_texts
+from p5rec.decoding.history_index import HistoryIndex
+from p5rec.errors import TrainingError
+from p5rec.evaluation.metrics import evaluate_ranking
+from p5rec.ids.attributes import fit_attribute_ids
+from p5rec.ids.columns import default_levels
+from p5rec.model.backbone import EncodedPrompt
+from p5rec.model.base_models import load_base
+from p5rec.model.recipe import Recipe, Task
+from p5rec.progress import Reporter
+from p5rec.prompting.templates import TemplateSet
+from p5rec.training.batch import Examples
+from p5rec.training.checkpoint import Progress
+from p5rec.training.language_examples import (
+    ExplanationExamples,
+    ItemTextExamples,
+    RequestExamples,
+    Words,
+)
+from p5rec.training.loop import Run, train
+from p5rec.training.next_item import NextItemExamples
+from p5rec.training.objective import Objective
+
+VALIDATED_AT = 10
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What a fit is made from, besides the recipe."""
+
+    split: Split
+    catalogue: Catalogue
+    templates: TemplateSet
+    users: Users | None = None
+    seed: int = 0
+    folder: Path | None = None
+    max_minutes: float | None = None
+
+
+def fit_model(
+    recipe: Recipe, fitting: Fitting, reporter: Reporter, *, resume: bool = False
+) -> tuple[AssembledModel, Progress]:
+    """Make semantic IDs, extend the base model and train it on the split's training events.
+
+    Validation, where the split has some, looks at ndcg@10 of a fixed sample of users; test events
+    are not looked at.
+
+    :raises TrainingError: if there is nothing to learn from, or training diverges.
+    """
+    histories = fitting.split.train.histories(fitting.catalogue)
+    if not len(histories.items):
+        raise TrainingError(
+            "no training event has an item of the catalogue. Check that item_id means the same "
+            "in events and items."
+        )
+    model = _assemble(recipe, fitting, histories, reporter)
+    run = Run(
+        objective=Objective(model.scorer),
+        random=model.item_model.random,
+        tasks=_tasks(model, histories, fitting.users),
+        settings=recipe.training,
+        seed=fitting.seed,
+        signature=_signature(recipe, fitting),
+        validate=_Validation.of(model, fitting),
+        folder=fitting.folder,
+        max_minutes=fitting.max_minutes,
+    )
+    with reporter.bar("Training") as bar:
+        progress = train(run, bar, resume=resume)
+    return model, progress
+
+
+def _assemble(
+    recipe: Recipe, fitting: Fitting, histories: Histories, reporter: Reporter
+) -> AssembledModel:
+    catalogue = fitting.catalogue
+    with reporter.bar("Semantic IDs"):
+        ids = fit_attribute_ids(
+            catalogue,
+            levels=recipe.ids.levels or default_levels(catalogue),
+            leaves=recipe.ids.leaves,
+            max_width=recipe.ids.max_width,
+            seed=fitting.seed,
+        )
+    with reporter.bar(f"Base model {recipe.base.name or recipe.name}"):
+        texts = tokenizer_texts(catalogue, fitting.templates)
+        base = load_base(recipe.base, texts=texts, seed=fitting.seed)
+        return AssembledModel.build(
+            recipe,
+            catalogue,
+            ids,
+            fitting.templates,
+            base,
+            counts=np.bincount(histories.items, minlength=len(catalogue)),
+            seed=fitting.seed,
+        )
+
+
+def _tasks(
+    model: AssembledModel, histories: Histories, users: Users | None
+) -> dict[Task, Examples]:
+    recipe, prior = model.recipe, model.scorer.prior
+    index = HistoryIndex(histories, model.scorer.trie, prior.forgetting) if prior else None
+    words = Words(model.catalogue, model.encoder, model.templates)
+    tasks: dict[Task, Examples] = {
+        "next_item": NextItemExamples(
+            histories,
+            index,
+            model.encoder,
+            _heads(model, histories, users),
+            sequence=recipe.training.sequence,
+            history=recipe.prompting.history,
+            targets=recipe.training.targets,
+            depth=model.ids.depth,
+        )
+    }
+    if any(model.catalogue.texts):
+        tasks["request"] = RequestExamples(words)
+        tasks["item_text"] = ItemTextExamples(words)
+        tasks["explanation"] = ExplanationExamples(words, histories)
+    return tasks
+
+
+def _heads(
+    model: AssembledModel, histories: Histories, users: Users | None
+) -> list[list[EncodedPrompt]]:
+    """For each user the beginnings of prompts to choose from; some tell the user's attributes."""
+    plain = [
+        model.head(template)
+        for template in model.templates.of("next_item", seen=True, given={"history"})
+    ]
+    telling = model.templates.of("next_item", seen=True, given={"history", "user"})
+    telling = tuple(template for template in telling if "user" in template.needs)
+    heads = []
+    for user in histories.user_ids:
+        known = users.attributes(user) if users is not None else {}
+        if known:
+            text = ", ".join(f"{name} {value}" for name, value in known.items())
+            heads.append([*plain, *(model.head(template, text) for template in telling)])
+        else:
+            heads.append(plain)
+    return heads
+
+
+@dataclass(frozen=True)
+class _Validation:
+    model: AssembledModel
+    histories: Histories
+    targets: list[np.ndarray]
+
+    @classmethod
+    def of(cls, model: AssembledModel, fitting: Fitting) -> _Validation | None:
+        cases = fitting.split.cases("validation", fitting.catalogue)
+        size = min(len(cases), model.recipe.training.validation_users)
+        if not size:
+            return None
+        chosen = np.sort(np.random.default_rng(0).permutation(len(cases))[:size])
+        return cls(model, cases.histories.take(chosen), [cases.targets[u] for u in chosen])
+
+    def __call__(self) -> float:
+        ranked = self.model.ranker().rank(self.histories, k=VALIDATED_AT)
+        figures = evaluate_ranking(ranked, self.targets, ks=(VALIDATED_AT,))
+        return float(figures[f"ndcg@{VALIDATED_AT}"].mean())
+
+
+def fingerprint(table: pa.Table) -> str:
+    """SHA-256 of a table's columns and values."""
+    digest = hashlib.sha256()
+    digest.update(str(table.schema.remove_metadata()).encode())
+    for batch in table.combine_chunks().to_batches():
+        digest.update(batch.serialize())
+    return digest.hexdigest()
+
+
+def _signature(recipe: Recipe, fitting: Fitting) -> str:
+    events: tuple[Events, ...] = (fitting.split.train, fitting.split.validation)
+    parts = [recipe.model_dump_json(), str(fitting.seed), fingerprint(fitting.catalogue.table)]
+    parts += [fingerprint(part.table) for part in events]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,140 @@
+"""Examples that teach words: requests, what items are called, why an item fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from p5rec.data.catalogue import Catalogue
+from p5rec.data.events import Histories
+from p5rec.language.requests import request_text
+from p5rec.language.sentences import reference_explanation
+from p5rec.model.backbone import EncodedPrompt
+from p5rec.model.prompt_encoding import PromptEncoder
+from p5rec.prompting.placeholders import Value
+from p5rec.prompting.rendering import render_prompt
+from p5rec.prompting.segments import Attribute, ItemRef, UntrustedText
+from p5rec.prompting.template import Template
+from p5rec.prompting.templates import TemplateSet
+from p5rec.training.batch import Plan, TextBatch, WalkBatch
+
+IntArray = NDArray[np.int64]
+
+POSITIONS_AN_EXAMPLE = 48
+"""A generous guess of what an example costs: they are all short."""
+EARLIER = 32
+"""Events before an item that an explanation may draw on."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What all examples in words are made from."""
+
+    catalogue: Catalogue
+    encoder: PromptEncoder
+    templates: TemplateSet
+
+    def prompt(self, template: Template, values: dict[str, Value]) -> EncodedPrompt:
+        """The encoded source of a template."""
+        return self.encoder.encode(render_prompt(template, values))
+
+    def written(self, text: str) -> list[int]:
+        """A text to be learnt, with the end marked."""
+        return [*self.encoder.tokenizer.encode_untrusted(text, 64), self.encoder.end]
+
+
+def _pick(templates: Sequence[Template], rng: np.random.Generator) -> Template:
+    return templates[int(rng.integers(len(templates)))]
+
+
+class RequestExamples:
+    """Words of an item, as a customer might put them → the item."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self._templates = words.templates.of("request", seen=True, given={"request"})
+        self._rows = _rows_with_text(words.catalogue)
+
+    def plan(self, rng: np.random.Generator) -> Plan:
+        """Each item with words once."""
+        return _plan(rng.permutation(self._rows), self._make)
+
+    def _make(self, rows: IntArray, rng: np.random.Generator) -> WalkBatch:
+        prompts = []
+        for row in rows.tolist():
+            text = UntrustedText(request_text(self._words.catalogue, row, rng))
+            prompts.append(self._words.prompt(_pick(self._templates, rng), {"request": text}))
+        return WalkBatch.one_each(prompts, rows.tolist())
+
+
+class ItemTextExamples:
+    """An item → its words, or its words → the item, by turns."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self._to_words = words.templates.of("item_text", seen=True, answer="words")
+        self._to_item = words.templates.of("item_text", seen=True, answer="item")
+        self._rows = _rows_with_text(words.catalogue)
+
+    def plan(self, rng: np.random.Generator) -> Plan:
+        """Each item with words once."""
+        return _plan(rng.permutation(self._rows), self._make)
+
+    def _make(self, rows: IntArray, rng: np.random.Generator) -> WalkBatch | TextBatch:
+        texts = [self._words.catalogue.text(row) for row in rows.tolist()]
+        if rng.random() < 0.5:
+            template = _pick(self._to_item, rng)
+            prompts = [self._words.prompt(template, {"words": Attribute(text)}) for text in texts]
+            return WalkBatch.one_each(prompts, rows.tolist())
+        template = _pick(self._to_words, rng)
+        prompts = [self._words.prompt(template, {"item": ItemRef(row)}) for row in rows.tolist()]
+        return TextBatch.from_texts(prompts, [self._words.written(text) for text in texts])
+
+
+class ExplanationExamples:
+    """An item, the events before it and what they share → a true sentence that says so."""
+
+    def __init__(self, words: Words, histories: Histories) -> None:
+        self._words = words
+        self._templates = words.templates.of(
+            "explanation", seen=True, given={"item", "evidence", "shared"}
+        )
+        self._items = np.asarray(histories.items, dtype=np.int64)
+        offsets = np.asarray(histories.offsets, dtype=np.int64)
+        first = np.repeat(offsets[:-1], np.diff(offsets))
+        self._events = np.flatnonzero(np.arange(len(self._items)) > first)
+        self._first = first
+
+    def plan(self, rng: np.random.Generator) -> Plan:
+        """As many events as there are items, each with what came before it."""
+        size = min(len(self._events), len(self._words.catalogue))
+        return _plan(rng.choice(self._events, size, replace=False), self._make)
+
+    def _make(self, events: IntArray, rng: np.random.Generator) -> TextBatch:
+        prompts, texts = [], []
+        for event in events.tolist():
+            item = int(self._items[event])
+            before = self._items[max(self._first[event], event - EARLIER) : event]
+            reference = reference_explanation(self._words.catalogue, before, item, rng)
+            values: dict[str, Value] = {
+                "item": ItemRef(item),
+                "evidence": [ItemRef(row) for row in reference.evidence_rows],
+                "shared": Attribute(reference.shared_text),
+            }
+            prompts.append(self._words.prompt(_pick(self._templates, rng), values))
+            texts.append(self._words.written(reference.text))
+        return TextBatch.from_texts(prompts, texts)
+
+
+def _rows_with_text(catalogue: Catalogue) -> IntArray:
+    return np.array([row for row, text in enumerate(catalogue.texts) if text], dtype=np.int64)
+
+
+def _plan(
+    subjects: IntArray, make: Callable[[IntArray, np.random.Generator], WalkBatch | TextBatch]
+) -> Plan:
+    lengths = np.full(len(subjects), POSITIONS_AN_EXAMPLE, dtype=np.int64)
+    return Plan(lengths, lambda chosen, rng: make(subjects[chosen], rng))
