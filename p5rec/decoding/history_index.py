@@ -21,6 +21,10 @@ class Forgetting:
 
     An event ``a`` events (or days) before the newest one counts ``exp(-a / rate)``, once for each
     rate; a plain count comes first. Days are measured from the newest event of the history.
+
+    Of each such count there are two features of a node: the total over the items under it, and
+    their focus, the root of the sum of squares, which tells one item chosen twenty times from
+    twenty items chosen once.
     """
 
     events: tuple[float, ...]
@@ -30,15 +34,17 @@ class Forgetting:
     def names(self) -> tuple[str, ...]:
         """A readable name for each feature, in order.
 
-        >>> Forgetting(events=(5, 50), days=(7,)).names
-        ('count', 'seen', 'events/5', 'events/50', 'days/7')
+        >>> Forgetting(events=(5,), days=(7,)).names[:4]
+        ('seen', 'count', 'events/5', 'days/7')
+        >>> Forgetting(events=(5,), days=(7,)).names[4:]
+        ('focus count', 'focus events/5', 'focus days/7')
         """
-        return (
+        counts = (
             "count",
-            "seen",
             *(f"events/{rate:g}" for rate in self.events),
             *(f"days/{rate:g}" for rate in self.days),
         )
+        return ("seen", *counts, *(f"focus {name}" for name in counts))
 
 
 @dataclass(frozen=True)
@@ -89,9 +95,8 @@ class HistoryIndex:
             node = np.searchsorted(self._trie.leaf_start[depth], leaf, side="right") - 1
             key = context * n_nodes + node
             starts = np.flatnonzero(np.diff(key, prepend=-1))
-            sums = np.add.reduceat(raw, starts, axis=0) if len(key) else raw
             keys.append(key[starts])
-            values.append(np.insert(np.log1p(sums), 1, 1.0, axis=1).astype(np.float32))
+            values.append(_summary(raw, starts))
         return HistoryFeatures(len(users), tuple(keys), tuple(values))
 
     def _decayed_counts(
@@ -124,8 +129,20 @@ class HistoryIndex:
             newest = self._days[np.maximum(self._offsets[users] + ends - 1, 0)]
             passed = (newest[context] - self._days[event]).astype(np.float32)
             passed[np.isnan(passed)] = np.inf
+            # Callers may hand over days out of order; growth instead of decay would overflow.
+            passed = np.maximum(passed, 0)
         for rate in self._forgetting.days:
             yield np.exp(passed * np.float32(-1 / rate))
+
+
+def _summary(raw: NDArray[np.float64], starts: IntArray) -> FloatArray:
+    """Features of the nodes that begin at ``starts``, from the decayed counts of their items."""
+    if not len(starts):
+        return np.empty((0, 1 + 2 * raw.shape[1]), dtype=np.float32)
+    total = np.add.reduceat(raw, starts, axis=0)
+    focus = np.sqrt(np.add.reduceat(raw**2, starts, axis=0))
+    seen = np.ones((len(starts), 1))
+    return np.concatenate([seen, np.log1p(total), np.log1p(focus)], axis=1, dtype=np.float32)
 
 
 def _arange(sizes: IntArray, *, descending: bool = False) -> IntArray:

@@ -23,6 +23,7 @@ _ASIDE = ("item_id", "title", "description", "price", "categories", "brand", "va
 _MARKUP = re.compile(r"<[^<>]*>|\w+://\S*|www\.\S*")
 # Brackets, braces and the like could be read as markup; quotation marks bound names in sentences.
 _SIGNS = re.compile(r"[<>{}\[\]|\\^~`*#_=\"“”„«»]|[.!?…]+(?=\s|$)")
+_EDGES = re.compile(r"^[\W_]+|[^\w)%]+$")
 _CAPITALS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -37,7 +38,7 @@ def speak(text: str) -> str:
         plain = plain.lower() if plain[0].isdigit() else _CAPITALS.sub(_capitalised, plain)
     if len(plain) > LONGEST:
         plain = plain[:LONGEST].rsplit(" ", 1)[0]
-    plain = plain.strip(" ,;:.!?…-/&(")
+    plain = _EDGES.sub("", plain)
     return plain + ")" * max(0, plain.count("(") - plain.count(")"))
 
 

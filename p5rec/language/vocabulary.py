@@ -27,7 +27,7 @@ HISTORY_VERBS = _set("choose like love enjoy prefer purchased got get have buy o
 YOU = _set("you your yourself")
 ITEM = _set("it this")
 IS = _set("is has was comes belongs shares are")
-SHARING = _set("shares share shared same common both")
+SHARING = _set("shares share shared same common both too also")
 LIKENESS = _set("like as with resembles")
 REASON = _set("because since due")
 RELATIVE = _set("which that what from")
@@ -43,10 +43,10 @@ ROLES = {
 _COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 NUMBERS = {word: number for number, word in enumerate(_COUNTED, start=1)} | {"once": 1, "twice": 2}
 PLAIN = _set(
-    "the a an of in to for at on so also too again already before earlier previously often "
-    "most time times event events ago item items product products thing things something "
-    "choice choices purchase purchases suggested suggestion recommended costs cost price priced "
-    "dollar dollars usd made be been were did do its kind of among other"
+    "the a an of in to for at on so been before earlier previously already most ago "
+    "time times event events item items product products thing things something "
+    "choice choices purchase purchases suggested suggestion recommended "
+    "costs cost price priced dollar dollars usd"
 )
 FUNCTION = (
     *(HISTORY_VERBS, YOU, ITEM, IS, SHARING, LIKENESS, REASON, RELATIVE, BREAKS, NEWEST),

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-_WORD = re.compile(r"\d+(?:[.,/]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
+# Vowel signs and other marks belong to their word, though \\w does not count them.
+_MARKS = "".join(chr(code) for code in range(2**16) if unicodedata.category(chr(code))[0] == "M")
+_LETTERS = rf"[^\W\d_](?:[^\W\d_]|[{_MARKS}])*"
+_WORD = re.compile(rf"\d+(?:[.,/]\d+)*|{_LETTERS}(?:['’]{_LETTERS})*")
 _APOSTROPHES = str.maketrans("", "", "'’")
 _ES = ("ses", "xes", "zes", "ches", "shes", "oes")
 
