@@ -1,0 +1,82 @@
+"""Writes text with the language model: text tokens alone, item tokens are out of its reach."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from p5rec.errors import DecodingError
+from p5rec.model.backbone import Backbone, PromptBatch
+from p5rec.prompting.tokenizing import TextTokenizer
+
+
+@torch.inference_mode()
+def write(
+    backbone: Backbone,
+    prompts: PromptBatch,
+    *,
+    tokenizer: TextTokenizer,
+    end: int,
+    longest: int = 48,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> list[str]:
+    """What the model writes after each prompt, side by side, until its end token.
+
+    Reserved tokens other than ``end`` cannot be written. A batch gives what single calls give,
+    up to rounding, when ``temperature`` is 0.
+
+    :param longest: at most so many tokens, fewer where the model has no positions left.
+    :param temperature: 0 takes the likeliest token; above, tokens are drawn with ``seed``.
+    :raises DecodingError: if the model's scores are not finite.
+    """
+    state, hidden = backbone.begin(prompts)
+    forbidden = _forbidden(backbone, tokenizer, end)
+    generator = torch.Generator(device=hidden.device).manual_seed(seed)
+    parents = torch.zeros(len(hidden), 1, dtype=torch.int64, device=hidden.device)
+    written = [parents.new_empty(len(hidden), 0)]
+    ended = torch.zeros(len(hidden), dtype=torch.bool, device=hidden.device)
+    for step in range(steps := _steps(backbone, prompts, longest)):
+        logits = backbone.text_logits(hidden[:, 0])
+        if not torch.isfinite(logits).all():
+            raise DecodingError(
+                "the model gave a score that is not finite while writing. Its weights are damaged "
+                "or training diverged; load another bundle or train again."
+            )
+        logits = logits.masked_fill(forbidden, -torch.inf)
+        tokens = _choose(logits, temperature, generator).masked_fill(ended, end)
+        ended |= tokens == end
+        written.append(tokens[:, None])
+        if bool(ended.all()) or step + 1 == steps:
+            break
+        hidden = backbone.extend(state, parents, tokens[:, None])
+    return [tokenizer.decode(_until(row, end)) for row in torch.cat(written, 1).tolist()]
+
+
+def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    if temperature <= 0:
+        return logits.argmax(-1)
+    shares = torch.softmax(logits / temperature, -1)
+    return torch.multinomial(shares, 1, generator=generator).squeeze(1)
+
+
+def _forbidden(backbone: Backbone, tokenizer: TextTokenizer, end: int) -> Tensor:
+    """Which text tokens may not be written, ``bool[base_size]``."""
+    size = backbone.table.base_size
+    forbidden = torch.arange(size, device=backbone.device) >= tokenizer.size
+    reserved = [token for token in tokenizer.reserved if token < size]
+    forbidden[torch.tensor(reserved, dtype=torch.int64, device=backbone.device)] = True
+    forbidden[end] = False
+    return forbidden
+
+
+def _steps(backbone: Backbone, prompts: PromptBatch, longest: int) -> int:
+    """How many tokens there is room for: models with learnt positions have no more of them."""
+    positions = getattr(backbone.model.config, "n_positions", None)
+    if positions is None or backbone.model.config.is_encoder_decoder:
+        return longest
+    return max(0, min(longest, int(positions) + 1 - int(prompts.lengths.max())))
+
+
+def _until(tokens: list[int], end: int) -> list[int]:
+    return tokens[: tokens.index(end)] if end in tokens else tokens

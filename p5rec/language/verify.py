@@ -1,0 +1,257 @@
+"""Checks sentences, claim by claim, against the item's record and the person's history."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from p5rec.data.catalogue import Catalogue
+from p5rec.language.explanation import Claim, Evidence
+from p5rec.language.mentions import Values, is_odd
+from p5rec.language.sentences import NO_REASON
+from p5rec.language.statements import Part, Phrase, Statements, read
+
+IntArray = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+LONGEST_TEXT = 2_000
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’)]*\s+|\n+")
+_ALSO_NEAR = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The sentences of a text that hold (``text``), their claims, and the sentences refused."""
+
+    text: str
+    claims: tuple[Claim, ...]
+    refused: tuple[str, ...]
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of a text; a full stop within a number ends none.
+
+    >>> split_sentences("It is 5.3 oz. You chose it!  Why?")
+    ['It is 5.3 oz.', 'You chose it!', 'Why?']
+    """
+    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+
+
+class Verifier:
+    """Knows what can be said of every item of a catalogue.
+
+    A sentence holds if all of it can be read as statements and every statement is supported:
+
+    - each value that it names (the longest that the catalogue knows) is one of the item, or of an
+      item of the history where it says so (``you chose``, ``like``), in the attribute it says;
+    - words named together are those of one item, and what is said to be alike is;
+    - counts, times since and prices are exact, and ``because`` names an item of the evidence.
+
+    A sentence with any other word, with a negation, or with nothing that could be checked is
+    refused: better a true sentence too few than a false one.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.values = Values(catalogue)
+        self._prices = (
+            catalogue.column("price") if "price" in catalogue.table.column_names else None
+        )
+
+    def verify(
+        self,
+        text: str,
+        *,
+        item: int,
+        history_rows: Sequence[int] | IntArray = (),
+        evidence: Evidence | None = None,
+    ) -> Verdict:
+        """Keep the sentences that hold.
+
+        :param item: catalogue row that the text is about.
+        :param history_rows: catalogue rows of the whole history, oldest first.
+        :param evidence: limits what ``because`` may name; without it, any item of the history.
+        """
+        history = _History(self.values, np.asarray(history_rows, dtype=np.int64), item, evidence)
+        kept: list[str] = []
+        claims: list[Claim] = []
+        refused: list[str] = []
+        for sentence in split_sentences(text[:LONGEST_TEXT]):
+            found = self._claims(sentence, item, history)
+            if found and all(claim.supported for claim in found):
+                kept.append(sentence)
+                claims += found
+            else:
+                refused.append(sentence)
+        return Verdict(" ".join(kept), tuple(claims), tuple(refused))
+
+    def claims(
+        self, sentence: str, *, item: int, history_rows: Sequence[int] | IntArray = ()
+    ) -> list[Claim]:
+        """The claims of one sentence; none if it states nothing, one if it cannot be read."""
+        history = _History(self.values, np.asarray(history_rows, dtype=np.int64), item, None)
+        return self._claims(sentence, item, history)
+
+    def _claims(self, sentence: str, item: int, history: _History) -> list[Claim]:
+        if sentence == NO_REASON:
+            return [Claim(sentence, "none", True)]
+        mentions = self.values.mentions(sentence)
+        statements = read(mentions, self.values.attributes)
+        tail = sentence[mentions[-1].end :] if mentions else sentence
+        if statements.refused or is_odd(tail):
+            reason = statements.refused or "signs that are no punctuation"
+            return [Claim(f"{sentence} ({reason})", "unreadable", False)]
+        return [*self._said(sentence, statements, item, history)]
+
+    def _said(
+        self, sentence: str, said: Statements, item: int, history: _History
+    ) -> Iterable[Claim]:
+        own = [part for phrase in said.phrases if phrase.mode == "item" for part in phrase.parts]
+        others = [phrase for phrase in said.phrases if phrase.mode == "history"]
+        for phrase in said.phrases:
+            text = sentence[phrase.start : phrase.end]
+            if phrase.mode == "item":
+                for part in phrase.parts:
+                    supported = self._of_item(item, part)
+                    yield Claim(part.key, part.role or self._kind(part.key), supported)
+            if phrase.mode == "open" and not phrase.chosen:
+                named = len(phrase.parts) > 1 and bool(history.either(phrase.parts).any())
+                yield Claim(text, "name", phrase.told and named)
+            elif phrase.mode != "item" or phrase.chosen:
+                alike = own if phrase.alike or (said.sharing and not phrase.itself) else []
+                yield from _of_history(text, phrase, history, alike)
+        for value, start, end in said.prices:
+            yield Claim(sentence[start:end], "price", self._costs(item, value))
+        if said.sharing and not any(not phrase.itself for phrase in others):
+            shared = history.others(history.having(own)) if own else None
+            yield Claim(sentence, "shared", shared is not None and bool(shared.any()))
+
+    def _of_item(self, item: int, part: Part) -> bool:
+        return part.known and bool(_exactly(self.values, part, np.array([item]))[0])
+
+    def _kind(self, key: str) -> str:
+        facts = self.values.of_key.get(key)
+        return self.values.facts.attributes[facts[0]] if facts else "title"
+
+    def _costs(self, item: int, value: float) -> bool:
+        price = None if self._prices is None else self._prices[item]
+        return price is not None and abs(float(price) - value) < 0.005
+
+
+def _of_history(text: str, phrase: Phrase, history: _History, alike: list[Part]) -> Iterable[Claim]:
+    """Whether the history has what a phrase says: which item, how often, how long ago."""
+    rows = history.naming(phrase)
+    if alike:
+        rows = rows & history.having(alike)
+    if phrase.mode == "item":
+        rows = history.others(rows)
+    if phrase.reason and phrase.mode == "history":
+        rows = rows & history.carrying
+    yield Claim(text, "history", bool(rows.any()))
+    if phrase.times is not None:
+        counted = phrase.times in history.times(rows, history.is_name(phrase))
+        yield Claim(f"{text}: {phrase.times} times", "count", counted)
+    if phrase.distinct is not None:
+        yield Claim(f"{phrase.distinct} {text}", "count", int(rows.sum()) == phrase.distinct)
+    if phrase.ago is not None:
+        dated = phrase.ago in history.ago(rows, history.is_name(phrase))
+        yield Claim(f"{text}: {phrase.ago} ago", "recency", dated)
+
+
+def _exactly(values: Values, part: Part, rows: IntArray) -> Mask:
+    """Which rows have a part as a whole value of the attribute it says, or as their name."""
+    facts = values.facts
+    wanted = [
+        fact
+        for fact in values.of_key.get(part.key, ())
+        if part.role in (None, facts.attributes[fact])
+    ]
+    sizes = facts.offsets[rows + 1] - facts.offsets[rows]
+    ends = np.cumsum(sizes)
+    starts = facts.offsets[rows]
+    places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + sizes, sizes)
+    hits = np.isin(facts.facts[places], wanted)
+    sums = np.concatenate([[0], np.cumsum(hits)])
+    found: Mask = sums[ends] > sums[ends - sizes]
+    name = values.names.get(part.key)
+    if part.role is None and name is not None:
+        found = found | (values.name_of_row[rows] == name)
+    return found
+
+
+class _History:
+    """A history as questions about its distinct items, each answered with ``bool[distinct]``."""
+
+    def __init__(
+        self, values: Values, rows: IntArray, item: int, evidence: Evidence | None
+    ) -> None:
+        self._values = values
+        self._item = item
+        self._rows, newest, self._counts = np.unique(
+            rows[::-1], return_index=True, return_counts=True
+        )
+        self._ago = newest + 1
+        self.carrying: Mask = np.ones(len(self._rows), dtype=bool)
+        if evidence is not None and evidence.events:
+            self.carrying = np.isin(self._rows, [event.item for event in evidence.events])
+
+    def naming(self, phrase: Phrase) -> Mask:
+        """The items that a phrase can mean."""
+        if phrase.itself:
+            return np.asarray(self._rows == self._item)
+        return self._meant(phrase.parts, self._rows)
+
+    def either(self, parts: list[Part]) -> Mask:
+        """The items that the parts can mean, the suggested item put last."""
+        return self._meant(parts, np.append(self._rows, self._item))
+
+    def having(self, parts: list[Part]) -> Mask:
+        """The items that have every part as a whole value."""
+        found: Mask = np.ones(len(self._rows), dtype=bool)
+        for part in parts:
+            found &= _exactly(self._values, part, self._rows)
+        return found
+
+    def others(self, found: Mask) -> Mask:
+        """Without the suggested item itself, which shares everything with itself."""
+        return np.asarray(found & (self._rows != self._item))
+
+    def is_name(self, phrase: Phrase) -> bool:
+        """Whether a phrase is the whole name of an item; several items may have one name."""
+        parts = phrase.parts
+        return len(parts) == 1 and parts[0].role is None and parts[0].key in self._values.names
+
+    def times(self, found: Mask, one: bool) -> list[int]:
+        """How many events the items have together, and with ``one`` each of them as well."""
+        counts: list[int] = self._counts[found].tolist()
+        return [sum(counts), *(counts if one else ())]
+
+    def ago(self, found: Mask, one: bool) -> list[int]:
+        """How many events ago the newest of the items was, and with ``one`` each of them."""
+        agos: list[int] = self._ago[found].tolist()
+        return agos if one else [min(agos)] if agos else []
+
+    def _meant(self, parts: list[Part], rows: IntArray) -> Mask:
+        exact = [_exactly(self._values, part, rows) & part.known for part in parts]
+        found: Mask = np.ones(len(rows), dtype=bool) & bool(exact)
+        for mask in exact:
+            found &= mask
+        if found.any() or sum(len(part.key.split()) for part in parts) < 2:
+            return found
+        return self._near(parts, rows, exact)
+
+    def _near(self, parts: list[Part], rows: IntArray, exact: list[Mask]) -> Mask:
+        """Items of whose texts the parts are stretches: names that were not said in full."""
+        found = np.zeros(len(rows), dtype=bool)
+        fixed = [mask for mask, part in zip(exact, parts, strict=True) if part.role is not None]
+        free = [part for part in parts if part.role is None]
+        able: Mask = np.ones(len(rows), dtype=bool)
+        for mask in fixed:
+            able &= mask
+        for at in np.flatnonzero(able)[::-1][:_ALSO_NEAR].tolist():
+            text = self._values.text(int(rows[at]))
+            found[at] = all(f" {part.key} " in text for part in free)
+        return found

@@ -1,0 +1,241 @@
+"""Evidence, writing and explaining with a tiny GPT-2 and a tiny T5 of random weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from language_worlds import GREEK, HISTORY, HOUSE, OAT, SOY, STRAWBERRY, shop
+
+from p5rec.data.events import Histories
+from p5rec.decoding.history_index import Forgetting
+from p5rec.decoding.history_prior import HistoryPrior
+from p5rec.decoding.next_item import NextItemRanker
+from p5rec.decoding.scorer import ItemScorer
+from p5rec.decoding.trie import Trie
+from p5rec.errors import DecodingError, TemplateError
+from p5rec.ids.semantic_ids import SemanticIDs
+from p5rec.language import explain as explain_module
+from p5rec.language.evidence import measure_evidence, without
+from p5rec.language.explain import Explainer
+from p5rec.language.generate import write
+from p5rec.language.sentences import NO_REASON
+from p5rec.language.verify import Verifier
+from p5rec.model.backbone import PromptBatch
+from p5rec.model.base_models import BaseModel, make_mini
+from p5rec.model.item_model import extend_base
+from p5rec.model.prompt_encoding import PromptEncoder
+from p5rec.model.recipe import Adapter, Base, Mini
+from p5rec.model.vocabulary import Vocabulary
+from p5rec.prompting.templates import TemplateSet, load_templates
+from p5rec.prompting.tokenizer_training import train_tokenizer
+from p5rec.prompting.tokenizing import TextTokenizer
+
+SHOP = shop()
+N = len(SHOP)
+
+
+@dataclass
+class Tiny:
+    ranker: NextItemRanker
+    end: int
+
+
+def make(family: str) -> Tiny:
+    """A ranker whose prior favours what the history has, so that evidence is there."""
+    tokenizer = train_tokenizer([*SHOP.texts, "You chose it before."], kind=family, vocab_size=600)
+    codes = np.stack([np.arange(N) % 3, np.arange(N)], axis=1).astype(np.int32)
+    labels = (("a", "b", "c"), tuple(map(str, range(N))))
+    ids = SemanticIDs(("group", "item"), codes, labels)
+    trie = Trie.from_semantic_ids(ids)
+    base = Base(family=family, mini=Mini(width=32, positions=64))
+    size = len(tokenizer)
+    vocabulary = Vocabulary.from_semantic_ids(size, ids)
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(vocabulary.n_item_tokens, 32, generator=generator) * 0.3
+    model = extend_base(
+        BaseModel(make_mini(base, size, seed=0), tokenizer), rows, Adapter(method="full")
+    )
+    prior = HistoryPrior(trie, Forgetting((1, 5), (2, 7)), np.ones(N))
+    with torch.no_grad():
+        prior.history.fill_(0.5)
+    scorer = ItemScorer(model.backbone, vocabulary, trie, prior).eval()
+    paths = scorer.path_tokens(torch.arange(N)).numpy()
+    encoder = PromptEncoder(
+        TextTokenizer(tokenizer),
+        paths,
+        one_position=True,
+        end=tokenizer.eos_token_id,
+        longest_text=24,
+    )
+    head = encoder.text(encoder.tokenizer.encode_literal("Chosen:"))
+    return Tiny(NextItemRanker(scorer, encoder, head, history=16, beams=8), tokenizer.eos_token_id)
+
+
+@pytest.fixture(scope="module")
+def gpt2() -> Tiny:
+    return make("gpt2")
+
+
+@pytest.fixture(scope="module", params=["gpt2", "t5"])
+def tiny(request: pytest.FixtureRequest) -> Tiny:
+    return make(request.param)
+
+
+def histories(*users: list[int]) -> Histories:
+    events = [[SHOP.item_ids[row] for row in user] for user in users]
+    return Histories.from_events(events, SHOP)[0]
+
+
+def test_weights_are_what_the_score_loses(tiny: Tiny) -> None:
+    people = histories(HISTORY, [], [SOY, OAT])
+    items = np.array([STRAWBERRY, OAT, SOY])
+    found = measure_evidence(tiny.ranker, people, items, SHOP, most=10)
+    scores = tiny.ranker.score(people, items)
+    for user, (evidence, score) in enumerate(zip(found, scores, strict=True)):
+        assert evidence.log_probability == pytest.approx(score, abs=1e-4)
+        one = people.take(np.array([user]))
+        history = people.items[people.slice(user)]
+        for event in evidence.events:
+            less = tiny.ranker.score(one.where(one.items != event.item), items[[user]])
+            assert event.weight == pytest.approx(score - less[0], abs=1e-4)
+            assert event.weight > 0
+            assert history[event.position] == event.item
+            assert event.count == (history == event.item).sum()
+            assert event.ago == len(history) - event.position
+        weights = [event.weight for event in evidence.events]
+        assert weights == sorted(weights, reverse=True)
+    assert found[1].events == found[1].shared == ()
+
+
+def test_an_item_bought_again_is_carried_by_itself(gpt2: Tiny) -> None:
+    (evidence,) = measure_evidence(gpt2.ranker, histories(HISTORY), np.array([GREEK]), SHOP)
+    assert evidence.events[0].item == GREEK
+    assert (evidence.events[0].count, evidence.events[0].ago) == (3, 3)
+    assert evidence.shared[0].attribute == "again"
+    assert evidence.shared[0].value == "3"
+
+
+def test_of_a_long_history_some_items_are_tried(
+    gpt2: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    score = NextItemRanker.score
+
+    def counting(self, histories, items):
+        tried.append(len(histories))
+        return score(self, histories, items)
+
+    monkeypatch.setattr(NextItemRanker, "score", counting)
+    long = histories([GREEK, *HISTORY, *([HOUSE, OAT] * 500)])
+    found = measure_evidence(gpt2.ranker, long, np.array([STRAWBERRY]), SHOP, most=9, considered=2)
+    assert tried == [3]
+    # The most recent one, and the one that shares most.
+    assert {event.item for event in found[0].events} <= {OAT, GREEK}
+
+
+def test_taking_an_item_out_leaves_sessions_and_days() -> None:
+    people = Histories(
+        ("u", "v"),
+        np.array([0, 3, 4]),
+        np.array([1, 2, 1, 1]),
+        np.arange(4.0),
+        np.array([0, 1, 2, 0]),
+    )
+    less = without(people, np.array([1, -1]))
+    assert less.items.tolist() == [2, 1]
+    assert less.offsets.tolist() == [0, 1, 2]
+    assert less.sessions.tolist() == [1, 0]
+    assert less.days is not None
+    assert less.days.tolist() == [1.0, 3.0]
+
+
+def test_writing_gives_text_alone_and_the_same_in_a_batch(tiny: Tiny) -> None:
+    encoder, backbone = tiny.ranker.encoder, tiny.ranker.scorer.backbone
+    prompts = [
+        encoder.text(encoder.tokenizer.encode_literal(text)) for text in ("Why", "You chose it")
+    ]
+    options = {"tokenizer": encoder.tokenizer, "end": tiny.end, "longest": 8}
+    together = write(backbone, PromptBatch.from_prompts(prompts), **options)
+    apart = [write(backbone, PromptBatch.from_prompts([p]), **options)[0] for p in prompts]
+    assert together == apart
+    drawn = [
+        write(backbone, PromptBatch.from_prompts(prompts), temperature=1.0, seed=seed, **options)
+        for seed in (1, 1, 2)
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert all("<" not in text for text in drawn[0])
+
+
+def test_writing_stops_where_the_positions_end(gpt2: Tiny) -> None:
+    encoder, backbone = gpt2.ranker.encoder, gpt2.ranker.scorer.backbone
+    full = np.repeat(encoder.items(np.array([0])), 62, axis=0)
+    assert write(
+        backbone, PromptBatch.from_prompts([full]), tokenizer=encoder.tokenizer, end=gpt2.end
+    )
+
+
+def test_damaged_weights_are_an_error() -> None:
+    damaged = make("gpt2")
+    encoder, backbone = damaged.ranker.encoder, damaged.ranker.scorer.backbone
+    with torch.no_grad():
+        backbone.table.weight.fill_(torch.nan)
+    prompts = PromptBatch.from_prompts([encoder.items(np.array([0]))])
+    with pytest.raises(DecodingError, match="not finite"):
+        write(backbone, prompts, tokenizer=encoder.tokenizer, end=damaged.end)
+
+
+def test_every_explanation_holds(tiny: Tiny) -> None:
+    explainer = Explainer(tiny.ranker, SHOP, load_templates(), end=tiny.end)
+    people = histories(HISTORY, [], HISTORY, [SOY])
+    items = np.array([STRAWBERRY, OAT, GREEK, OAT])
+    found = explainer.explain(people, items)
+    assert [explanation.item_id for explanation in found] == ["sku-3", "sku-0", "sku-2", "sku-0"]
+    verifier = Verifier(SHOP)
+    for user, explanation in enumerate(found):
+        assert explanation.text
+        assert explanation.claims
+        assert all(claim.supported for claim in explanation.claims)
+        verdict = verifier.verify(
+            explanation.text, item=int(items[user]), history_rows=people.items[people.slice(user)]
+        )
+        assert verdict.text == explanation.text
+        # Random weights write nothing that holds.
+        assert explanation.source == "evidence"
+
+
+def test_explaining_a_batch_gives_what_single_calls_give(gpt2: Tiny) -> None:
+    explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
+    people, items = histories(HISTORY, [SOY, OAT]), np.array([STRAWBERRY, SOY])
+    together = explainer.explain(people, items, generate=False)
+    apart = [
+        explainer.explain(people.take(np.array([u])), items[[u]], generate=False)[0] for u in (0, 1)
+    ]
+    assert [e.text for e in together] == [e.text for e in apart]
+    assert explainer.explain(histories(), np.empty(0, np.int64)) == []
+
+
+def test_generated_sentences_that_hold_are_returned(
+    gpt2: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
+    text = "it is by chobani. it is by lindt."
+    monkeypatch.setattr(explain_module, "write", lambda backbone, prompts, **_: [text])
+    (explanation,) = explainer.explain(histories(HISTORY), np.array([GREEK]))
+    assert explanation.source == "generated"
+    assert explanation.text == "It is by chobani."
+    assert explanation.refused == ("it is by lindt.",)
+
+
+def test_with_nothing_to_say_it_says_so(gpt2: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
+    monkeypatch.setattr(explain_module, "candidates", lambda *_, **__: iter(["You chose Oatly."]))
+    (explanation,) = explainer.explain(histories([]), np.array([STRAWBERRY]))
+    assert explanation.text == NO_REASON
+
+
+def test_a_template_for_explanations_is_needed(gpt2: Tiny) -> None:
+    with pytest.raises(TemplateError, match="explanation"):
+        Explainer(gpt2.ranker, SHOP, TemplateSet(()), end=gpt2.end)
