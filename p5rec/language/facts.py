@@ -79,6 +79,7 @@ class ItemFacts:
         )
         having = np.bincount(self.facts, minlength=len(self.values))
         self.information = np.log(max(len(catalogue), 1) / np.maximum(having, 1)) + 1e-3
+        self._common = having > max(len(catalogue) / 4, 10)
         self._titles = _titles(catalogue)
         self._ids = catalogue.item_ids
         self._labels: dict[int, str] = {}
@@ -130,6 +131,11 @@ class ItemFacts:
         again = [Shared("again", str(times), (item,))] if times else []
         facts = (Shared(self.attributes[f], self.values[f], rows) for _, f, rows in found)
         return (*again, *facts)
+
+    def is_telling(self, shared: Shared) -> bool:
+        """Whether a shared fact is worth a sentence: not if over a quarter of all items have it."""
+        fact = self._numbers.get((shared.attribute, " ".join(words(shared.value))))
+        return fact is not None and not self._common[fact]
 
     def _number(self, attribute: str, value: str) -> int:
         """The number of a fact, a new one if need be; -1 if it cannot be said."""

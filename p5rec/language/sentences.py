@@ -92,12 +92,12 @@ def candidates(catalogue: Catalogue, evidence: Evidence, *, verb: str = "chose")
         if event.item == item:
             yield from writer.again(item, event, recency=True)
             said = True
-    for entry in _one_an_attribute(shared):
-        if entry.attribute != "again":
-            yield from writer.alike(entry)
-            said = True
+    telling = writer.telling(shared)
+    for entry in telling:
+        yield from writer.alike(entry)
+        said = True
     for event in events:
-        if event.item != item and not any(event.item in entry.items for entry in shared):
+        if event.item != item and not any(event.item in entry.items for entry in telling):
             yield from writer.chosen(event.item)
     if not said:
         yield from writer.about(item)
@@ -136,10 +136,10 @@ def _reference(
 ) -> Iterator[str]:
     if times:
         yield from writer.again(item, EvidenceEvent(0, item, 0.0, times))
-    for entry in _one_an_attribute(shared):
-        if entry.attribute != "again":
-            yield from writer.alike(entry, named=writer.pick(2) == 0)
-    if not shared:
+    telling = writer.telling(shared)
+    for entry in telling:
+        yield from writer.alike(entry, named=writer.pick(2) == 0)
+    if not telling and not times:
         for row in rows:
             yield from writer.chosen(row)
         yield from writer.about(item)
@@ -152,6 +152,10 @@ class Writer:
     facts: ItemFacts
     verb: str
     pick: Pick
+
+    def telling(self, shared: Sequence[Shared]) -> list[Shared]:
+        """The most telling fact of each attribute, without those that most items have."""
+        return [entry for entry in _one_an_attribute(shared) if self.facts.is_telling(entry)]
 
     def again(self, item: int, event: EvidenceEvent, *, recency: bool = False) -> Iterator[str]:
         """How often the person chose the item itself, and how long ago."""

@@ -82,6 +82,19 @@ def test_a_reference_prefers_what_shares_most() -> None:
     assert alone.text
 
 
+def test_what_most_items_have_is_no_reason() -> None:
+    store = Catalogue.from_table(
+        pa.table({"item_id": list("abcdefghijkl"), "title": [f"Thing {n}" for n in range(12)],
+                  "brand": ["House"] * 12})
+    )  # fmt: skip
+    shared = facts_of(store).shared(0, [1])
+    assert [entry.value for entry in shared] == ["House"]
+    evidence = Evidence(0, -1.0, (EvidenceEvent(0, 1, 0.5),), shared)
+    sentences = plain_sentences(store, evidence)
+    assert "Thing 1" in sentences[0]
+    assert "House" not in sentences[0]
+
+
 def test_references_vary() -> None:
     rng = np.random.default_rng(0)
     texts = {reference_explanation(SHOP, HISTORY, STRAWBERRY, rng).text for _ in range(60)}
