@@ -17,8 +17,6 @@ from torch.nn import functional as F
 from transformers import Cache, DynamicCache, EncoderDecoderCache, PreTrainedModel
 from typing_extensions import override
 
-from p5rec.errors import RecipeError
-
 EncodedPrompt = NDArray[np.int64]
 """``int64[T, G]``: T positions, each the sum of the rows of its (up to G) tokens; -1 is none."""
 
@@ -237,12 +235,6 @@ class Seq2SeqBackbone(Backbone):
 
     def __init__(self, model: PreTrainedModel, table: TokenTable) -> None:
         super().__init__(model, table)
-        if not model.config.tie_word_embeddings:
-            raise RecipeError(
-                f"the output head of {model.config.name_or_path or 'this T5'} is not tied to its "
-                "embedding (T5 v1.1 and Flan are of this kind), and adding tokens would damage "
-                "it. Use a tied T5 such as t5-small or t5-base."
-            )
         self._scale = model.config.d_model**-0.5 if model.config.scale_decoder_outputs else 1.0
         self._start = int(model.config.decoder_start_token_id)
 

@@ -55,7 +55,7 @@ def use_cheap_dropout(model: nn.Module) -> RandomBytes:
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
                 rate = 0.0 if name.startswith("attn") else child.p
-                setattr(module, name, CheapDropout(rate, source))
+                setattr(module, name, CheapDropout(rate, source).train(child.training))
         for name in ("dropout", "attention_dropout"):
             if isinstance(getattr(module, name, None), float):
                 setattr(module, name, 0.0)
