@@ -72,6 +72,7 @@ class Recommender:
         self.about: dict[str, Any] = {}
         self._model: AssembledModel | None = None
         self._words: WordIndex | None = None
+        self._explainer: Explainer | None = None
 
     @classmethod
     def from_base(
@@ -136,7 +137,7 @@ class Recommender:
             place.mkdir(parents=True, exist_ok=True)
         fitting = Fitting(split, catalogue, templates, people, seed, place, max_minutes)
         self._model, progress = fit_model(self.recipe, fitting, reporter, resume=resume)
-        self._words = None
+        self._words, self._explainer = None, None
         self.about = {
             "training": {
                 "recipe": self.recipe.name,
@@ -241,11 +242,12 @@ class Recommender:
         self, histories: Histories, rows: np.ndarray, *, generate: bool = True
     ) -> list[Explanation]:
         """:meth:`explain_all` for histories as arrays and catalogue rows."""
-        model = self.model
-        explainer = Explainer(
-            model.ranker(), self.catalogue, model.templates, end=model.encoder.end
-        )
-        return explainer.explain(histories, rows, generate=generate)
+        if self._explainer is None:
+            model = self.model
+            self._explainer = Explainer(
+                model.ranker(), self.catalogue, model.templates, end=model.encoder.end
+            )
+        return self._explainer.explain(histories, rows, generate=generate)
 
     def ask(
         self, request: str, *, history: History = (), k: int = 10, exclude_history: bool = False

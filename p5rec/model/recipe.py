@@ -105,12 +105,14 @@ class Training(_Section):
     ``sequence``: ``every-event`` learns from each session of a history in one pass (causal models
     only); ``prefix`` makes each an example of its own. ``tasks``: the share of steps that each
     task gets. ``targets``: at most so many items of one session are learnt at once. Ends after
-    ``epochs``, or when validation has not improved ``patience`` times running.
+    ``epochs`` (more of them where that is less than ``least_steps``), or when validation has not
+    improved ``patience`` times running.
     """
 
     sequence: Literal["every-event", "prefix"] = "prefix"
     tasks: dict[Task, Share] = {"next_item": 1.0}
     epochs: PositiveFloat = 3
+    least_steps: PositiveInt = 100
     batch_tokens: PositiveInt = 8192
     targets: PositiveInt = 16
     learning_rate: PositiveFloat = 1e-3

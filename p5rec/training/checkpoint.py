@@ -32,6 +32,7 @@ class Progress:
     best_step: int = 0
     since_best: int = 0
     validated: int = 0
+    validated_at: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
     finished: bool = False
 

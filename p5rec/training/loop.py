@@ -122,7 +122,7 @@ class _Trainer:
                 raise KeyboardInterrupt
             if stop:
                 break
-        if self._run.validate and self.progress.best_step < self.progress.step:
+        if self.progress.validated_at < self.progress.step:
             self._validate()
         self.progress.finished = True
         self._save()
@@ -142,24 +142,29 @@ class _Trainer:
         """
         settings, progress = self._run.settings, self.progress
         share, own = self._accelerator.num_processes, self._accelerator.process_index
-        for epoch in range(progress.epoch, math.ceil(settings.epochs)):
-            steps = epoch_steps(
-                self._run.tasks,
-                settings.tasks,
-                budget=settings.batch_tokens,
-                seed=self._run.seed,
-                epoch=epoch,
-            )
+        epochs = max(settings.epochs, settings.least_steps * share / len(self._epoch(0)))
+        for epoch in range(progress.epoch, math.ceil(epochs)):
+            steps = self._epoch(epoch)
             rounds = max(1, len(steps) // share)
             for number in range(progress.step_in_epoch, rounds):
-                fraction = (epoch + number / rounds) / settings.epochs
+                fraction = (epoch + number / rounds) / epochs
                 if fraction >= 1:
                     return
                 progress.epoch, progress.step_in_epoch = epoch, number + 1
                 progress.step += 1
-                after = (epoch + (number + 1) / rounds) / settings.epochs
+                after = (epoch + (number + 1) / rounds) / epochs
                 yield steps[(number * share + own) % len(steps)], fraction, after
             progress.epoch, progress.step_in_epoch = epoch + 1, 0
+
+    def _epoch(self, epoch: int) -> list[Step]:
+        run = self._run
+        return epoch_steps(
+            run.tasks,
+            run.settings.tasks,
+            budget=run.settings.batch_tokens,
+            seed=run.seed,
+            epoch=epoch,
+        )
 
     def _step(self, step: Step, fraction: float) -> None:
         run, number = self._run, self.progress.step
@@ -200,6 +205,7 @@ class _Trainer:
     def _validate(self) -> None:
         progress = self.progress
         progress.validated += 1
+        progress.validated_at = progress.step
         if self._run.validate is None:
             return
         self._run.objective.eval()
