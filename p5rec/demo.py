@@ -32,7 +32,7 @@ from p5rec.evaluation.report import (
 )
 from p5rec.language.explanation import Explanation
 from p5rec.model.bundle import check_writable
-from p5rec.model.recipe import Recipe
+from p5rec.model.recipe import IDs, Recipe
 from p5rec.progress import Reporter
 from p5rec.recommender import Recommender
 
@@ -99,7 +99,8 @@ def _recipe_for_suite(name: str) -> Recipe:
     """The recipe with the levels of semantic IDs that the suite names for its catalogue."""
     recipe = Recipe.load(name)
     suite = tomllib.loads(resources.read("suites", SUITE))
-    return recipe.model_copy(update={"ids": recipe.ids.model_copy(update=suite["ids"])})
+    ids = IDs.model_validate({**recipe.ids.model_dump(), **suite["ids"]})
+    return recipe.model_copy(update={"ids": ids})
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def complete_journey(folder: PathLike | None = None) -> Source:
 
     One event is one product in one basket; the session is the basket, the user the household.
     Products on fewer than five transaction lines are dropped and counted in ``notes``. Categories
-    are department, product category and product type; the title is the product type, the brand
+    are department, product category and product type (the source has no titles), the brand
     national or private with the manufacturer's number (the source names neither), the variant the
     package size, the price the median paid for one. Users have the demographics. The result does
     not depend on the order of the source's rows. The data is 84.51°'s, for research and education.
@@ -149,7 +149,6 @@ def _products(product_ids: pa.Array, records: pa.Table, bought: pa.Table) -> Cat
     table = pa.table(
         {
             "item_id": product_ids,
-            "title": [path[-1] if path else None for path in paths],
             "brand": brands,
             "categories": pa.array(paths, pa.list_(pa.string())),
             "variant": pa.array([package_size(row["package_size"]) for row in rows], pa.string()),

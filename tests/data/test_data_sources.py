@@ -63,7 +63,6 @@ def test_a_small_journey(tmp_path):
     source = complete_journey(journey(tmp_path))
     assert source.catalogue.item_ids == ["1", "3"]
     assert source.catalogue.record(0) == {
-        "title": "Fluid Milk White Only",
         "brand": "Private 69",
         "categories": ["Grocery", "Fluid Milk Products", "Fluid Milk White Only"],
         "variant": "1 ga",
