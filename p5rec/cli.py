@@ -90,7 +90,7 @@ def fit(
 
     check_writable(out)
     state = out.parent / f"{out.name}.training"
-    chosen = Recommender.from_base(base or recipe, recipe=recipe)
+    chosen = Recommender.from_base(base, recipe=recipe) if base else Recommender.from_base(recipe)
     mapping = _mapping(columns or [])
 
     def aside(name: str) -> dict[str, Any]:

@@ -7,9 +7,7 @@ stands above it. Both run in a folder with a small shop's ``events.csv`` and ``i
 
 from __future__ import annotations
 
-import csv
 import os
-import random
 import re
 import subprocess
 import sys
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from shop import write_shop
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,40 +41,6 @@ BLOCKS = [
     )
     for found in BLOCK.finditer(README)
 ]
-
-# item_id, title, brand, categories (root first), price
-SHOP = [
-    ("oats", "Rolled oats", "Mill Lane", "pantry|cereal", 2.1),
-    ("granola", "Crunchy granola", "Mill Lane", "pantry|cereal", 3.9),
-    ("honey", "Clear honey", "Bee Happy", "pantry|spread", 4.5),
-    ("jam", "Strawberry jam", "Bee Happy", "pantry|spread", 2.8),
-    ("milk", "Whole milk", "Hill Farm", "dairy|milk", 1.2),
-    ("oat-drink", "Oat drink", "Mill Lane", "dairy|milk", 1.9),
-    ("yoghurt", "Plain yoghurt", "Hill Farm", "dairy|yoghurt", 0.9),
-    ("butter", "Salted butter", "Hill Farm", "dairy|butter", 2.4),
-    ("rye-bread", "Dark rye bread", "Old Oven", "bakery|bread", 2.6),
-    ("rolls", "Crusty rolls", "Old Oven", "bakery|bread", 1.5),
-    ("chips", "Salted potato chips", "Crunchers", "snacks|chips", 1.7),
-    ("nuts", "Roasted crunchy nuts", "Crunchers", "snacks|nuts", 3.2),
-]
-
-
-def write_shop(folder: Path) -> None:
-    """A shop where breakfast people and bread people buy what goes together, basket by basket."""
-    with (folder / "items.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["item_id", "title", "brand", "categories", "price"])
-        writer.writerows(SHOP)
-    kinds = [SHOP[:7], SHOP[6:]]
-    draw = random.Random(0)
-    with (folder / "events.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["user_id", "item_id", "timestamp", "session_id"])
-        for user in range(40):
-            for basket in range(5):
-                day = f"2026-0{basket + 1}-{draw.randint(10, 28)}"
-                for item in draw.sample(kinds[user % 2], k=3):
-                    writer.writerow([f"u{user}", item[0], day, f"u{user}-{basket}"])
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from p5rec.language.facts import ItemFacts, facts_of
 from p5rec.language.limits import Limit, Price, limits
 from p5rec.language.word_index import WordIndex
 from p5rec.language.words import words
+from p5rec.prompting.cleaning import clean
 
 IntArray = NDArray[np.int64]
 
@@ -60,7 +61,7 @@ class Request:
                 f"the request has {size:,} bytes. The limit is {LONGEST_REQUEST:,} bytes (64 KiB) "
                 "of UTF-8. Say it shorter."
             )
-        if not text.strip():
+        if not clean(text, max_characters=LONGEST_REQUEST):
             raise RequestError(
                 "the request is empty. Expected words such as 'a light yogurt'. To get items "
                 "without a request, use recommend."
