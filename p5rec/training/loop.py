@@ -218,8 +218,9 @@ class _Trainer:
             self._best = {name: weight.detach().clone() for name, weight in weights.items()}
 
     def _done_early(self) -> bool:
-        late = self.progress.seconds > 60 * (self._run.max_minutes or math.inf)
-        return late or self.progress.since_best >= self._run.settings.patience
+        minutes, run = self.progress.seconds / 60, self._run
+        late = run.max_minutes is not None and minutes > run.max_minutes
+        return late or self.progress.since_best >= run.settings.patience
 
     def _save(self) -> None:
         if self._run.folder is not None and self._accelerator.is_main_process:
