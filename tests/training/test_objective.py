@@ -1,0 +1,95 @@
+"""The loss of text and of walks."""
+
+import numpy as np
+import pytest
+import torch
+from tiny_worlds import FAMILIES, grocery_world
+from training_runs import next_items
+
+from p5rec.prompting.segments import ItemRef, Literal
+from p5rec.training.batch import TextBatch, WalkBatch
+from p5rec.training.language_examples import (
+    ExplanationExamples,
+    ItemTextExamples,
+    RequestExamples,
+    Words,
+)
+from p5rec.training.objective import Objective
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def world(request):
+    made = grocery_world(request.param)
+    made.model.scorer.eval()
+    return made
+
+
+def text_logits(world, prompt, tokens):
+    """Hugging Face's own logits over text tokens before each token."""
+    backbone = world.model.scorer.backbone
+    prompts = torch.from_numpy(prompt[:, 0])[None]
+    tokens = torch.tensor(tokens)[None]
+    with torch.no_grad():
+        if backbone.one_pass:
+            logits = backbone.model(torch.cat([prompts, tokens], 1)).logits
+            logits = logits[0, prompts.shape[1] - 1 : -1]
+        else:
+            start = torch.zeros(1, 1, dtype=torch.int64)
+            decoded = torch.cat([start, tokens[:, :-1]], 1)
+            logits = backbone.model(input_ids=prompts, decoder_input_ids=decoded).logits[0]
+    return logits[:, : backbone.table.base_size]
+
+
+def test_the_loss_of_text_is_cross_entropy_over_text_tokens(world):
+    encoder = world.model.encoder
+    prompts = [encoder.encode((Literal(text),)) for text in ("goat milk", "what is fig jam called")]
+    texts = [[*encoder.tokenizer.encode_untrusted(text), 0] for text in ("green tea", "jam")]
+    expected = torch.cat(
+        [
+            torch.nn.functional.cross_entropy(
+                text_logits(world, prompt, text), torch.tensor(text), reduction="none"
+            )
+            for prompt, text in zip(prompts, texts, strict=True)
+        ]
+    ).mean()
+    with torch.no_grad():
+        found = Objective(world.model.scorer)(TextBatch.from_texts(prompts, texts))
+    assert float(found) == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_the_loss_of_walks_is_the_mean_of_scores(world):
+    encoder, scorer = world.model.encoder, world.model.scorer
+    prompts = [encoder.encode((Literal("tea"), ItemRef(3))), encoder.encode((ItemRef(1),))]
+    batch = WalkBatch.one_each(prompts, [4, 9])
+    with torch.no_grad():
+        found = Objective(scorer)(batch)
+        scores = scorer.score(batch.prompts, torch.arange(2), torch.tensor([4, 9]))
+    assert float(found) == pytest.approx(-float(scores.mean()), abs=1e-5)
+
+
+def test_weights_of_walks_weigh(world):
+    plan = next_items(world).plan(np.random.default_rng(0))
+    batch = plan.make(np.arange(2), np.random.default_rng(0))
+    objective = Objective(world.model.scorer)
+    with torch.no_grad():
+        batch.weights = (torch.arange(len(batch.weights)) == 1).float()
+        one = float(objective(batch))
+        batch.weights = 5 * batch.weights
+        assert float(objective(batch)) == pytest.approx(one, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [RequestExamples, ItemTextExamples, ExplanationExamples])
+def test_examples_in_words_make_batches_that_can_be_learnt(world, kind):
+    words = Words(world.model.catalogue, world.model.encoder, world.model.templates)
+    examples = kind(words, world.histories) if kind is ExplanationExamples else kind(words)
+    plan = examples.plan(np.random.default_rng(0))
+    n_text = world.model.scorer.backbone.table.base_size
+    assert len(plan.lengths) == 12
+    for seed in range(4):
+        batch = plan.make(np.arange(5), np.random.default_rng(seed))
+        if isinstance(batch, TextBatch):
+            assert int(batch.tokens.max()) < n_text
+            ends = batch.tokens.gather(1, (batch.tokens >= 0).sum(1, keepdim=True) - 1)
+            assert (ends == world.model.encoder.end).all(), "each text is learnt to its end"
+        with torch.no_grad():
+            assert torch.isfinite(Objective(world.model.scorer)(batch))
