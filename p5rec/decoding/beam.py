@@ -1,8 +1,7 @@
-"""Beam search over the prefix trie: items with their log-probabilities, best first."""
+"""The walk over the prefix trie: items with their log-probabilities, best first."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,33 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from p5rec.decoding.choosing import TIE, Best, Chooser, Step
+from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.history_prior import Contexts
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.trie import Trie
 from p5rec.errors import DecodingError
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.backbone import Prefix, PromptBatch, WalkState
 
-TIE = 1e-12
-"""Scores closer than this times the distance of two leaves are in the order of the leaves."""
-
-
-class Excluded:
-    """Items that each prompt of a batch may not get, as sorted (prompt, leaf) keys."""
-
-    def __init__(self, trie: Trie, items: Sequence[NDArray[np.int64]]) -> None:
-        """``items``: the catalogue rows that each prompt excludes, repeats allowed."""
-        keys = [
-            prompt * trie.n_items + np.unique(trie.leaf_of_item[rows])
-            for prompt, rows in enumerate(items)
-        ]
-        self.n_items = trie.n_items
-        self.keys = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *keys]))
-
-    def under(self, low: Tensor, high: Tensor) -> Tensor:
-        """How many excluded leaves lie in ``[low, high)`` for each prompt, ``int64[B, …]``."""
-        shift = torch.arange(len(low)).view(-1, *[1] * (low.dim() - 1)) * self.n_items
-        keys = self.keys
-        return torch.searchsorted(keys, shift + high) - torch.searchsorted(keys, shift + low)
+__all__ = ["Excluded", "Found", "beam_search", "walk"]
 
 
 @dataclass(frozen=True)
@@ -67,33 +48,68 @@ def beam_search(
     :param contexts: the histories, one a prompt; without them the history prior is left out.
     :raises DecodingError: if the model gives a score that is not finite.
     """
-    n_prompts, trie = len(prompts.lengths), scorer.trie
-    state, hidden = scorer.backbone.begin(prompts)
+    chooser = Best(k, beams)
+    return walk(scorer, prompts, chooser, k=k, contexts=contexts, excluded=excluded)
+
+
+@torch.inference_mode()
+def walk(
+    scorer: ItemScorer,
+    prompts: PromptBatch,
+    chooser: Chooser,
+    *,
+    k: int,
+    contexts: Contexts | None = None,
+    excluded: Excluded | None = None,
+    prefix: Prefix | None = None,
+) -> Found:
+    """The ``k`` items after each prompt that a chooser leads to, best first.
+
+    :param prefix: an encoded beginning that all prompts share.
+    :raises DecodingError: if the model gives a score that is not finite.
+    """
+    state, hidden = scorer.backbone.begin(prompts, prefix)
+    return walk_on(scorer, state, hidden, chooser, k=k, contexts=contexts, excluded=excluded)
+
+
+@torch.inference_mode()
+def walk_on(
+    scorer: ItemScorer,
+    state: WalkState,
+    hidden: Tensor,
+    chooser: Chooser,
+    *,
+    k: int,
+    contexts: Contexts | None = None,
+    excluded: Excluded | None = None,
+) -> Found:
+    """:func:`walk` from prompts that are encoded already; uses ``state`` up."""
+    n_prompts, trie = len(hidden), scorer.trie
+    if excluded is None and trie.live is not None:
+        excluded = Excluded(trie, [np.empty(0, dtype=np.int64)] * n_prompts)
     nodes = torch.zeros(n_prompts, 1, dtype=torch.int64, device=hidden.device)
     scores = torch.zeros(n_prompts, 1, dtype=torch.float64, device=hidden.device)
     for level in range(trie.depth):
         last = level == trie.depth - 1
-        children, totals = _children(scorer, level, nodes, hidden, scores, contexts)
-        totals = totals.masked_fill(~_eligible(trie, level + 1, children, excluded), -torch.inf)
-        keep = min(max(k, beams) if not last else k, totals.shape[1] * totals.shape[2])
-        order = (totals - TIE * children).flatten(1).topk(keep, dim=1).indices
-        parents = order // totals.shape[2]
-        scores = totals.flatten(1).gather(1, order)
-        nodes = children.flatten(1).gather(1, order)
+        step = _step(scorer, level, nodes, hidden, scores, contexts, excluded)
+        places, scores = chooser.choose(step)
+        parents = places // step.children.shape[2]
+        nodes = step.children.flatten(1).gather(1, places)
         if not last:
             hidden = scorer.backbone.extend(state, parents, scorer.tokens_of_nodes(level, nodes))
     return _found(trie, nodes, scores, k)
 
 
-def _children(
+def _step(
     scorer: ItemScorer,
     level: int,
     nodes: Tensor,
     hidden: Tensor,
     scores: Tensor,
     contexts: Contexts | None,
-) -> tuple[Tensor, Tensor]:
-    """The children of all open walks and their scores, both ``[B, S, W]``."""
+    excluded: Excluded | None,
+) -> Step:
+    """The children of all open walks and their scores."""
     n_prompts, slots = nodes.shape
     prompt = torch.arange(n_prompts, device=nodes.device).repeat_interleave(slots)
     log_probs = scorer.child_log_probs(
@@ -104,27 +120,25 @@ def _children(
             "the model gave a score that is not finite. Its weights are damaged or training "
             "diverged; load another bundle or train again with a lower learning rate."
         )
-    first, _ = scorer.children_of(level, nodes)
+    first, width = scorer.children_of(level, nodes)
     children = first[..., None] + torch.arange(log_probs.shape[2], device=nodes.device)
-    children = children.clamp(max=scorer.trie.n_nodes(level + 1) - 1)
-    return children, scores[..., None] + log_probs.to(torch.float64)
-
-
-def _eligible(trie: Trie, depth: int, nodes: Tensor, excluded: Excluded | None) -> Tensor:
-    """Whether at least one item under each node may be returned, like ``nodes``."""
-    if excluded is None:
-        return torch.ones_like(nodes, dtype=torch.bool)
-    leaf_start = torch.from_numpy(trie.leaf_start[depth])
-    low, high = leaf_start[nodes.cpu()], leaf_start[nodes.cpu() + 1]
-    return (high - low > excluded.under(low, high)).to(nodes.device)
+    children.clamp_(max=scorer.trie.n_nodes(level + 1) - 1)
+    log_probs = log_probs.to(torch.float64)
+    if excluded is not None:
+        closed = ~excluded.open(level, first, width, children)
+        log_probs = log_probs.masked_fill(closed, -torch.inf)
+    last = level == scorer.depth - 1
+    return Step(level, last, children, scores[..., None] + log_probs, log_probs)
 
 
 def _found(trie: Trie, leaves: Tensor, scores: Tensor, k: int) -> Found:
-    items = trie.item_of_leaf[leaves.cpu().numpy()]
-    scores_out = scores.cpu().numpy()
-    items[np.isneginf(scores_out)] = -1
+    """Best first; ties in the order of the leaves."""
+    best = (scores - TIE * leaves).argsort(dim=1, descending=True)
+    items = trie.item_of_leaf[leaves.gather(1, best).cpu().numpy()].astype(np.int64)
+    found = scores.gather(1, best).cpu().numpy()
+    items[np.isneginf(found)] = -1
     missing = ((0, 0), (0, k - items.shape[1]))
     return Found(
         np.pad(items, missing, constant_values=-1),
-        np.pad(scores_out, missing, constant_values=-np.inf),
+        np.pad(found, missing, constant_values=-np.inf),
     )

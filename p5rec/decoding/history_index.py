@@ -92,7 +92,7 @@ class HistoryIndex:
         context, leaf, raw = context_of_cell[past], leaf[past], raw[past]
         for depth in range(1, self._trie.depth + 1):
             n_nodes = self._trie.n_nodes(depth)
-            node = np.searchsorted(self._trie.leaf_start[depth], leaf, side="right") - 1
+            node = self._trie.nodes_above(depth, leaf)
             key = context * n_nodes + node
             starts = np.flatnonzero(np.diff(key, prepend=-1))
             keys.append(key[starts])

@@ -6,7 +6,9 @@ what is decoded is what was trained.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from p5rec.decoding.history_prior import Contexts, HistoryPrior
@@ -34,15 +36,22 @@ class ItemScorer(nn.Module):
         self.backbone = backbone
         self.prior = prior
         self.trie = trie
+        # The arrays of the trie themselves, not copies, as long as they stay on this device.
         for level in range(trie.depth):
             self._hold(f"first_{level}", trie.child_start[level])
-            self._hold(f"token_{level}", vocabulary.token_ids(level, trie.code[level]))
-        self._hold("nodes_of_items", trie.nodes_of_items())
+            self._hold(f"code_{level}", trie.code[level])
+        for depth in range(trie.depth + 1):
+            self._hold(f"leaf_start_{depth}", trie.leaf_start[depth])
+        self._hold("leaf_of_item", trie.leaf_of_item)
+        self._codebooks = [
+            (int(vocabulary.token_ids(level, np.zeros(1, np.int64))[0]), size)
+            for level, size in enumerate(vocabulary.sizes)
+        ]
 
-    nodes_of_items: Tensor
+    leaf_of_item: Tensor
 
-    def _hold(self, name: str, array: object) -> None:
-        self.register_buffer(name, torch.as_tensor(array, dtype=torch.int64), persistent=False)
+    def _hold(self, name: str, array: NDArray[np.int32]) -> None:
+        self.register_buffer(name, torch.from_numpy(array), persistent=False)
 
     @property
     def depth(self) -> int:
@@ -51,12 +60,21 @@ class ItemScorer(nn.Module):
 
     def tokens_of_nodes(self, level: int, nodes: Tensor) -> Tensor:
         """Token ids of the codes of nodes at depth ``level + 1``."""
-        tokens: Tensor = getattr(self, f"token_{level}")
-        return tokens[nodes]
+        codes: Tensor = getattr(self, f"code_{level}")
+        return codes[nodes].to(torch.int64) + self._codebooks[level][0]
+
+    def nodes_of_items(self, items: Tensor) -> Tensor:
+        """The nodes on the way to catalogue rows, ``int64[*items.shape, depth + 1]``."""
+        leaves = self.leaf_of_item[items]
+        nodes = []
+        for depth in range(self.depth):
+            starts: Tensor = getattr(self, f"leaf_start_{depth}")
+            nodes.append(torch.searchsorted(starts, leaves, right=True) - 1)
+        return torch.stack([*nodes, leaves.to(torch.int64)], dim=-1)
 
     def path_tokens(self, items: Tensor) -> Tensor:
         """Token ids of the semantic IDs of catalogue rows, ``int64[*items.shape, depth]``."""
-        nodes = self.nodes_of_items[items]
+        nodes = self.nodes_of_items(items)
         return torch.stack(
             [self.tokens_of_nodes(level, nodes[..., level + 1]) for level in range(self.depth)], -1
         )
@@ -64,7 +82,7 @@ class ItemScorer(nn.Module):
     def children_of(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """First child and number of children of nodes at depth ``level``."""
         starts: Tensor = getattr(self, f"first_{level}")
-        first = starts[nodes]
+        first = starts[nodes].to(torch.int64)
         return first, starts[nodes + 1] - first
 
     def child_log_probs(
@@ -114,7 +132,7 @@ class ItemScorer(nn.Module):
         :param items: catalogue rows, ``int64[R]``.
         :return: ``float[R, depth]``; an only child has log-probability 0.
         """
-        nodes = self.nodes_of_items[items]
+        nodes = self.nodes_of_items(items)
         columns = []
         for level in range(self.depth):
             parent, child = nodes[:, level], nodes[:, level + 1]

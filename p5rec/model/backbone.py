@@ -90,6 +90,27 @@ class WalkState:
     encoded: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class Prefix:
+    """The encoded beginning of a prompt: its positions, and keys and values of each layer.
+
+    Keys and values are ``float[1, heads, T, d]``, layer by layer.
+    """
+
+    ids: EncodedPrompt
+    layers: tuple[tuple[Tensor, Tensor], ...]
+
+    def shared(self, prompt: EncodedPrompt) -> Prefix | None:
+        """As much of it as ``prompt`` begins with and goes on after; None where that is nothing."""
+        length = min(len(self.ids), len(prompt) - 1)
+        same = (self.ids[:length] == prompt[:length]).all(axis=1)
+        length = length if same.all() else int(np.argmin(same))
+        if not length:
+            return None
+        layers = tuple((keys[:, :, :length], values[:, :, :length]) for keys, values in self.layers)
+        return Prefix(self.ids[:length], layers)
+
+
 class Backbone(nn.Module, ABC):
     """A language model as the walks see it. ``B`` prompts, ``S`` open walks (slots) a prompt."""
 
@@ -107,8 +128,23 @@ class Backbone(nn.Module, ABC):
         return self.table.weight.device
 
     @abstractmethod
-    def begin(self, prompts: PromptBatch) -> tuple[WalkState, Tensor]:
-        """Encode each prompt once; returns the state and its hidden state, ``float[B, 1, d]``."""
+    def begin(self, prompts: PromptBatch, prefix: Prefix | None = None) -> tuple[WalkState, Tensor]:
+        """Encode each prompt once; returns the state and its hidden state, ``float[B, 1, d]``.
+
+        :param prefix: an encoded beginning that all prompts share, as :meth:`remember` gave it.
+        """
+
+    def remember(self, prompt: EncodedPrompt, state: WalkState) -> Prefix | None:
+        """What :meth:`begin` computed for a single prompt, to go on from; right after it.
+
+        None where a prompt's beginning cannot be told from the rest (encoder-decoders).
+        """
+        return None
+
+    @property
+    def version(self) -> int:
+        """Grows whenever weights are changed in place: what was computed before is then stale."""
+        return sum(weight._version for weight in self.parameters())
 
     @abstractmethod
     def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:
@@ -160,20 +196,29 @@ class CausalBackbone(Backbone):
         return hidden
 
     @override
-    def begin(self, prompts: PromptBatch) -> tuple[WalkState, Tensor]:
+    def begin(self, prompts: PromptBatch, prefix: Prefix | None = None) -> tuple[WalkState, Tensor]:
         n_prompts, longest, _ = prompts.ids.shape
         places = torch.arange(longest, device=prompts.ids.device)
         valid = places < prompts.lengths[:, None]
         cache = DynamicCache(config=self.model.config)
+        known = 0 if prefix is None else len(prefix.ids)
+        for number, (keys, values) in enumerate(prefix.layers if prefix else ()):
+            cache.update(
+                keys.expand(n_prompts, -1, -1, -1), values.expand(n_prompts, -1, -1, -1), number
+            )
         hidden = self._run(
-            self.table.positions(prompts.ids),
-            _causal(valid),
-            places.expand(n_prompts, -1),
+            self.table.positions(prompts.ids[:, known:]),
+            _causal(valid)[:, known:],
+            places[known:].expand(n_prompts, -1),
             cache,
         )
-        last = hidden[torch.arange(n_prompts, device=hidden.device), prompts.lengths - 1]
+        last = hidden[torch.arange(n_prompts, device=hidden.device), prompts.lengths - 1 - known]
         state = WalkState(cache, 1, valid[:, None], prompts.lengths[:, None])
         return state, last[:, None]
+
+    @override
+    def remember(self, prompt: EncodedPrompt, state: WalkState) -> Prefix | None:
+        return Prefix(prompt, tuple((layer.keys, layer.values) for layer in state.cache.layers))
 
     @override
     def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:
@@ -260,7 +305,7 @@ class Seq2SeqBackbone(Backbone):
         return hidden
 
     @override
-    def begin(self, prompts: PromptBatch) -> tuple[WalkState, Tensor]:
+    def begin(self, prompts: PromptBatch, prefix: Prefix | None = None) -> tuple[WalkState, Tensor]:
         encoded, valid = self._encode(prompts)
         cache = EncoderDecoderCache(
             DynamicCache(config=self.model.config), DynamicCache(config=self.model.config)
