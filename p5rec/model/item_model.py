@@ -30,14 +30,9 @@ class ItemModel:
         if self.adapted is None:
             return self
         table = self.backbone.table
-        weight = table.weight
-        if table.items is not None:
-            with torch.no_grad():
-                weight[table.base_size :] = table.items
         model = self.adapted.merge_and_unload()
-        return ItemModel(
-            make_backbone(model, TokenTable(weight, table.base_size, None)), self.random
-        )
+        whole = TokenTable(table.weight, table.base_size, None)
+        return ItemModel(make_backbone(model, whole), self.random)
 
 
 def extend_base(base: BaseModel, rows: Tensor, adapter: Adapter) -> ItemModel:

@@ -72,7 +72,7 @@ def length_batches(
     A single example longer than the budget is a batch of its own. Each example is in one batch.
 
     >>> [b.tolist() for b in length_batches(np.array([9, 2, 9, 2]), 18, np.random.default_rng(0))]
-    [[3, 1], [0, 2]]
+    [[3, 1], [2, 0]]
     """
     order = np.argsort(lengths + rng.random(len(lengths)), kind="stable")
     batches, first = [], 0

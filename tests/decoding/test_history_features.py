@@ -22,7 +22,7 @@ def slow_features(histories, trie, rates, user, end):
     items = histories.items[span][:end].tolist()
     days = None if histories.days is None else histories.days[span][:end].tolist()
     nodes = trie.nodes_of_items()
-    sums = {}
+    counts = {}
     for place, item in enumerate(items):
         age = len(items) - 1 - place
         raw = [1.0, *(math.exp(-age / rate) for rate in rates.events)]
@@ -30,12 +30,16 @@ def slow_features(histories, trie, rates, user, end):
             passed = math.inf if days is None else days[-1] - days[place]
             raw.append(0.0 if math.isnan(passed) else math.exp(-max(0.0, passed) / rate))
         for depth in range(1, trie.depth + 1):
-            key = (depth, int(nodes[item, depth]))
-            sums[key] = [a + b for a, b in zip(sums.get(key, [0.0] * len(raw)), raw, strict=True)]
-    return {
-        key: [math.log1p(total[0]), 1.0, *(math.log1p(part) for part in total[1:])]
-        for key, total in sums.items()
-    }
+            of_items = counts.setdefault((depth, int(nodes[item, depth])), {})
+            before = of_items.get(item, [0.0] * len(raw))
+            of_items[item] = [a + b for a, b in zip(before, raw, strict=True)]
+    found = {}
+    for key, of_items in counts.items():
+        kinds = list(zip(*of_items.values(), strict=True))
+        totals = [math.log1p(sum(kind)) for kind in kinds]
+        focus = [math.log1p(math.sqrt(sum(count**2 for count in kind))) for kind in kinds]
+        found[key] = [1.0, *totals, *focus]
+    return found
 
 
 def fast_features(features, trie, context):
@@ -103,7 +107,7 @@ def test_an_empty_history_has_no_features(items):
         np.array(empty), np.zeros(len(empty), dtype=np.int64)
     )
     assert [len(keys) for keys in features.keys] == [0, 0]
-    assert [values.shape for values in features.values] == [(0, 7), (0, 7)]
+    assert [values.shape for values in features.values] == [(0, len(RATES.names))] * 2
 
 
 @torch.no_grad()
@@ -166,7 +170,8 @@ def test_a_history_of_nothing_gets_no_bias_beyond_popularity():
 
 def test_a_new_prior_knows_popularity_only_and_can_tell_its_weights():
     prior = HistoryPrior(TRIE, Forgetting(events=(5,), days=(7,)), np.zeros(4, dtype=np.int64))
-    names = ("count", "seen", "events/5", "days/7")
+    counts = ("count", "events/5", "days/7")
+    names = ("seen", *counts, *(f"focus {name}" for name in counts))
     expected = {**dict.fromkeys(names, 0.0), "popularity": 1.0}
     assert prior.weights() == {0: expected, 1: expected}
 
