@@ -32,7 +32,7 @@ from p5rec.evaluation.report import (
 )
 from p5rec.language.explanation import Explanation
 from p5rec.model.bundle import check_writable
-from p5rec.model.recipe import IDs, Recipe
+from p5rec.model.recipe import Decoding, IDs, Recipe
 from p5rec.progress import Reporter
 from p5rec.recommender import Recommender
 
@@ -96,11 +96,12 @@ def run_demo(
 
 
 def _recipe_for_suite(name: str) -> Recipe:
-    """The recipe with the levels of semantic IDs that the suite names for its catalogue."""
+    """The recipe with what the suite says for its catalogue: levels of IDs, width of search."""
     recipe = Recipe.load(name)
     suite = tomllib.loads(resources.read("suites", SUITE))
     ids = IDs.model_validate({**recipe.ids.model_dump(), **suite["ids"]})
-    return recipe.model_copy(update={"ids": ids})
+    decoding = Decoding.model_validate({**recipe.decoding.model_dump(), **suite["decoding"]})
+    return recipe.model_copy(update={"ids": ids, "decoding": decoding})
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,16 @@ from p5rec.model.base_models import BaseModel
 from p5rec.model.item_model import ItemModel, extend_base
 from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.model.recipe import Recipe
-from p5rec.model.vocabulary import Vocabulary, rows_from_text
+from p5rec.model.vocabulary import Vocabulary, rows_from_items, rows_from_text
 from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.segments import Attribute
 from p5rec.prompting.template import Template
 from p5rec.prompting.templates import TemplateSet
 from p5rec.prompting.tokenizing import TextTokenizer
+
+START_LENGTH = 0.4
+"""Length of the part of an item token's first row that comes from vectors of items."""
 
 
 @dataclass
@@ -58,16 +61,22 @@ class AssembledModel:
         *,
         counts: NDArray[np.int64],
         seed: int,
+        vectors: NDArray[np.float32] | None = None,
     ) -> AssembledModel:
         """Add the catalogue's item tokens to a base model, and a trie and a prior over them.
 
         :param counts: how often each catalogue row occurs in the training events.
+        :param vectors: a vector an item, as wide as the model, that its tokens' rows start from
+            besides their text.
         """
         fingerprint = base.fingerprint() if recipe.base.mini is None else None
         tokenizer = TextTokenizer(base.tokenizer)
         vocabulary = Vocabulary.from_semantic_ids(base.size, ids)
         embedding = base.model.get_input_embeddings().weight.detach().to(torch.float32)
         rows = rows_from_text(embedding, ids.labels, tokenizer, seed=seed)
+        if vectors is not None:
+            tokens = vocabulary.item_tokens(ids) - base.size
+            rows = rows + START_LENGTH * rows_from_items(vectors, counts, tokens)
         item_model = extend_base(base, rows, recipe.adapter)
         trie = Trie.from_semantic_ids(ids)
         prior = None

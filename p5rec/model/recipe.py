@@ -102,13 +102,18 @@ class Prior(_Section):
 class Training(_Section):
     """How the model is fitted.
 
-    ``sequence``: ``every-event`` learns from each session of a history in one pass (causal models
-    only); ``prefix`` makes each an example of its own. ``tasks``: the share of steps that each
-    task gets. ``targets``: at most so many items of one session are learnt at once. Ends after
-    ``epochs`` (more of them where that is less than ``least_steps``), or when validation has not
-    improved ``patience`` times running.
+    - ``start``: item tokens start from the text of their codes alone, or from vectors of which
+      items go together in the training events as well.
+    - ``sequence``: ``every-event`` learns from each session of a history in one pass (causal
+      models only); ``prefix`` makes each an example of its own.
+    - ``tasks``: the share of steps that each task gets.
+    - ``targets``: at most so many items of one session are learnt at once.
+
+    Training ends after ``epochs`` (more of them where that is less than ``least_steps``), or when
+    validation has not improved ``patience`` times running.
     """
 
+    start: Literal["text", "co-occurrence"] = "text"
     sequence: Literal["every-event", "prefix"] = "prefix"
     tasks: dict[Task, Share] = {"next_item": 1.0}
     epochs: PositiveFloat = 3

@@ -26,6 +26,7 @@ from p5rec.progress import Reporter
 from p5rec.prompting.templates import TemplateSet
 from p5rec.training.batch import Examples
 from p5rec.training.checkpoint import Progress
+from p5rec.training.co_occurrence import co_occurrence_vectors
 from p5rec.training.language_examples import (
     ExplanationExamples,
     ItemTextExamples,
@@ -100,6 +101,12 @@ def _assemble(
     with reporter.bar(f"Base model {recipe.base.name or recipe.name}"):
         texts = tokenizer_texts(catalogue, fitting.templates)
         base = load_base(recipe.base, texts=texts, seed=fitting.seed)
+        vectors = None
+        if recipe.training.start == "co-occurrence":
+            width = base.model.get_input_embeddings().weight.shape[1]
+            vectors = co_occurrence_vectors(
+                histories, len(catalogue), dimensions=width, seed=fitting.seed
+            )
         return AssembledModel.build(
             recipe,
             catalogue,
@@ -108,6 +115,7 @@ def _assemble(
             base,
             counts=np.bincount(histories.items, minlength=len(catalogue)),
             seed=fitting.seed,
+            vectors=vectors,
         )
 
 
