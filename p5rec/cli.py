@@ -222,6 +222,9 @@ def demo(
     recipe: Annotated[str, typer.Option(help="A recipe's name or path.")] = "gpt2-mini",
     seed: Seed = 0,
     max_minutes: Annotated[float | None, typer.Option(help="Stop training after.")] = None,
+    households: Annotated[
+        int | None, typer.Option(help="Only so many households, for a quick look.", min=10)
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -229,7 +232,12 @@ def demo(
     from p5rec.demo import run_demo
 
     summary = run_demo(
-        out, recipe=recipe, seed=seed, max_minutes=max_minutes, reporter=Reporter(quiet=quiet)
+        out,
+        recipe=recipe,
+        seed=seed,
+        reporter=Reporter(quiet=quiet),
+        max_minutes=max_minutes,
+        households=households,
     )
     if as_json:
         print(json.dumps(summary, indent=2, ensure_ascii=False))  # noqa: T201

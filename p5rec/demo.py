@@ -7,15 +7,18 @@ import resource
 import time
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
 from p5rec import resources
+from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.data.sources import Source, complete_journey
 from p5rec.data.splits import Cases, leave_last_basket
@@ -50,10 +53,17 @@ REQUESTS = (
 
 
 def run_demo(
-    out: Path, *, recipe: str, seed: int, max_minutes: float | None, reporter: Reporter
+    out: Path,
+    *,
+    recipe: str,
+    seed: int,
+    reporter: Reporter,
+    max_minutes: float | None = None,
+    households: int | None = None,
 ) -> dict[str, Any]:
     """Fit on the log, print what comes out, write ``summary.json``, ``report.html`` and a bundle.
 
+    :param households: only so many of them and what they bought, for a quick look.
     :raises DataError: if the package with the data is not installed.
     :raises BundleError: if ``out`` cannot be written.
     """
@@ -61,6 +71,8 @@ def run_demo(
     check_writable(out / "bundle")
     with reporter.bar("Reading a year of groceries"):
         source = complete_journey()
+        if households is not None:
+            source = _slice(source, households, seed)
     recommender = Recommender.from_base(recipe, recipe=_recipe_for_suite(recipe)).fit(
         source.events,
         source.catalogue,
@@ -93,6 +105,18 @@ def run_demo(
     write_html(out / "report.html", title=TITLE, results=results, sections=sections, model=MODEL)
     reporter.say(f"Written: {out / 'report.html'}, {out / 'summary.json'}, {out / 'bundle'}")
     return summary
+
+
+def _slice(source: Source, households: int, seed: int) -> Source:
+    """Some households, drawn by the seed, and the items that they bought."""
+    users = np.random.default_rng(seed).permutation(source.events.user_ids)[:households]
+    chosen = pc.is_in(source.events.table["user_id"], value_set=pa.array(users))
+    events = source.events.select(np.asarray(chosen))
+    bought = pc.is_in(
+        source.catalogue.table["item_id"], value_set=pc.unique(events.table["item_id"])
+    )
+    catalogue = Catalogue.from_table(source.catalogue.table.filter(bought))
+    return replace(source, events=events, catalogue=catalogue)
 
 
 def _recipe_for_suite(name: str) -> Recipe:
