@@ -67,9 +67,12 @@ def check_writable(path: Path) -> None:
 def open_bundle(path: Path) -> dict[str, Any]:
     """Check every file of a bundle against its manifest, before anything is made of it.
 
+    An older bundle that a killed writer had put aside goes back to its place first.
+
     :return: the manifest.
     :raises BundleError: if there is no bundle, or a file is missing, changed or one too many.
     """
+    _put_back(path)
     try:
         text = (path / MANIFEST).read_text(encoding="utf-8")
         manifest = json.loads(text)
@@ -158,6 +161,13 @@ def _take_place(aside: Path, path: Path) -> None:
             old.replace(path)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _put_back(path: Path) -> None:
+    """Undo the first half of a replacement that was killed between its two halves."""
+    left = sorted(path.parent.glob(f".{path.name}.*.old")) if not path.exists() else []
+    if left:
+        left[-1].replace(path)
 
 
 def _listing(path: Path) -> list[Path]:

@@ -175,3 +175,10 @@ def test_every_problem_is_named(place):
     for told in ("sub/a is missing", "sub/b has changed", "sub/d does not belong"):
         assert told in str(caught.value)
     assert "sub/c" not in str(caught.value)
+
+
+def test_an_old_bundle_that_a_killed_writer_put_aside_is_found(place):
+    write(place, a="old")
+    place.replace(place.parent / f".{place.name}.0123abcd.old")
+    assert read(place) == {"a": "old"}
+    assert place.is_dir()
