@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, overload
 
 import numpy as np
+from typing_extensions import Unpack
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Event, Events, Histories
@@ -16,16 +17,20 @@ from p5rec.data.splits import Cases, Split, leave_last_basket, validate_last_bas
 from p5rec.data.tables import Source
 from p5rec.data.users import Users
 from p5rec.decoding.assembled import AssembledModel
-from p5rec.decoding.beam import Excluded, Found, beam_search
+from p5rec.decoding.beam import Found
+from p5rec.decoding.filters import Filters
+from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.storage import load_model, save_model
+from p5rec.decoding.wanted import Plan, Wanted
 from p5rec.errors import NotFittedError, RecipeError, RequestError
 from p5rec.language.explain import Explainer
 from p5rec.language.explanation import Explanation
 from p5rec.language.requests import Request, denied_rows
 from p5rec.language.word_index import WordIndex
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.recipe import Recipe
 from p5rec.progress import SILENT, Reporter
+from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.segments import UntrustedText
 from p5rec.prompting.templates import load_templates
@@ -73,6 +78,8 @@ class Recommender:
         self._model: AssembledModel | None = None
         self._words: WordIndex | None = None
         self._explainer: Explainer | None = None
+        self._made_ranker: NextItemRanker | None = None
+        self._made_filters: Filters | None = None
 
     @classmethod
     def from_base(
@@ -138,6 +145,7 @@ class Recommender:
         fitting = Fitting(split, catalogue, templates, people, seed, place, max_minutes)
         self._model, progress = fit_model(self.recipe, fitting, reporter, resume=resume)
         self._words, self._explainer = None, None
+        self._made_ranker, self._made_filters = None, None
         self.about = {
             "training": {
                 "recipe": self.recipe.name,
@@ -176,20 +184,16 @@ class Recommender:
     # A text is a sequence of texts, so the two overlap; _as_histories refuses a bare text.
     @overload
     def recommend(  # type: ignore[overload-overlap]
-        self, history: Sequence[History], *, k: int = ..., exclude_history: bool = ...
+        self, history: Sequence[History], *, k: int = ..., **wanted: Unpack[Wanted]
     ) -> list[Recommendations]: ...
 
     @overload
     def recommend(
-        self, history: History, *, k: int = ..., exclude_history: bool = ...
+        self, history: History, *, k: int = ..., **wanted: Unpack[Wanted]
     ) -> Recommendations: ...
 
     def recommend(
-        self,
-        history: History | Sequence[History],
-        *,
-        k: int = 10,
-        exclude_history: bool = False,
+        self, history: History | Sequence[History], *, k: int = 10, **wanted: Unpack[Wanted]
     ) -> Recommendations | list[Recommendations]:
         """What comes next after a history, or after each of several.
 
@@ -197,22 +201,29 @@ class Recommender:
         does not know are left out with a notice; a history without any known item gets what is
         popular, with a notice.
 
+        Further keywords say what is wanted; :class:`Wanted` lists them::
+
+            recommender.recommend(history, filter='price <= 20 and brand != "Acme"')
+            recommender.recommend(history, strategy="explorer", deny=["i7"], exclude_history=True)
+            recommender.recommend(history, steer=Steer(category="Tea", hard=True))
+
+        A list that stays empty says in its notices what left nothing.
+
         :param k: how many items, 1 to 1000 and at most the size of the catalogue.
-        :param exclude_history: never what the history holds already.
-        :raises RequestError: if ``k`` is out of range, or a history is neither.
+        :raises RequestError: if ``k`` or what is wanted cannot be, or a history is none.
         """
         self._check_k(k)
         single, several = _as_histories(history)
         histories, unknown = Histories.from_events(several, self.catalogue)
-        ranker = self.model.ranker()
-        excluded = None
-        if exclude_history:
-            excluded = [histories.items[histories.slice(user)] for user in range(len(histories))]
-        found = ranker.search(histories, k=k, excluded=excluded)
+        steer = wanted.get("steer")
+        prompt = None if steer is None else self._request_prompt(steer.words)
+        plan = Plan(wanted, self._filters, histories, prompt=prompt)
+        found = self._ranker.search(histories, k=k, selection=plan.selection)
         notices = [
             _history_notices(int(length), missing)
             for length, missing in zip(histories.lengths, unknown, strict=True)
         ]
+        _tell_why_empty(found, plan, notices)
         lists = self._recommendations(found, notices)
         return lists[0] if single else lists
 
@@ -245,40 +256,39 @@ class Recommender:
         if self._explainer is None:
             model = self.model
             self._explainer = Explainer(
-                model.ranker(), self.catalogue, model.templates, end=model.encoder.end
+                self._ranker, self.catalogue, model.templates, end=model.encoder.end
             )
         return self._explainer.explain(histories, rows, generate=generate)
 
     def ask(
-        self, request: str, *, history: History = (), k: int = 10, exclude_history: bool = False
+        self, request: str, *, history: History = (), k: int = 10, **wanted: Unpack[Wanted]
     ) -> Recommendations:
         """Items that fit a request in plain words.
 
         Limits in the words ("not chips", "under $5") rule items out; the rest guides the walk.
-        The limits that were understood come back as notices.
+        The limits that were understood come back as notices. Further keywords are those of
+        :meth:`recommend`, without ``steer``: the request is what steers.
 
-        :raises RequestError: if the request is empty or longer than 64 KiB, or ``k`` is out of
-            range.
+        :raises RequestError: if the request is empty or longer than 64 KiB, or ``k`` or what is
+            wanted cannot be.
         """
         self._check_k(k)
+        if wanted.get("steer") is not None:
+            raise RequestError("ask takes no steer. Say it in the request, or use recommend.")
         words = self._word_index
         parsed = Request.parse(request, words)
-        model = self.model
-        values: dict[str, Any] = {"request": UntrustedText(parsed.wish or parsed.text)}
-        template = model.templates.of("request", seen=True, given={"request"})[0]
-        prompt = model.encoder.encode(render_prompt(template, values))
-        ruled_out = [denied_rows(parsed, words)]
-        if exclude_history:
-            histories, _ = Histories.from_events([history], self.catalogue)
-            ruled_out.append(histories.items)
-        found = beam_search(
-            model.scorer,
-            PromptBatch.from_prompts([prompt]),
-            k=k,
-            beams=max(k, self.recipe.decoding.beams),
-            excluded=Excluded(model.scorer.trie, [np.concatenate(ruled_out)]),
+        histories, _ = Histories.from_events([history], self.catalogue)
+        plan = Plan(
+            wanted,
+            self._filters,
+            histories,
+            prompt=self._request_prompt(parsed.wish or parsed.text),
+            denied=denied_rows(parsed, words),
         )
-        return self._recommendations(found, [parsed.describe()])[0]
+        found = self._ranker.search(histories, k=k, selection=plan.selection, prior=False)
+        notices = [parsed.describe()]
+        _tell_why_empty(found, plan, notices)
+        return self._recommendations(found, notices)[0]
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write everything to one folder; a reader sees the old one or the new one.
@@ -319,7 +329,26 @@ class Recommender:
 
     def rank(self, histories: Histories, *, k: int, exclude_history: bool = False) -> np.ndarray:
         """Catalogue rows ``int64[U, k]`` for histories as arrays: the contract of baselines."""
-        return self.model.ranker().rank(histories, k=k, exclude_history=exclude_history)
+        return self._ranker.rank(histories, k=k, exclude_history=exclude_history)
+
+    def _request_prompt(self, words: str) -> EncodedPrompt:
+        """The prompt of a request; the words are a person's own."""
+        model = self.model
+        template = model.templates.of("request", seen=True, given={"request"})[0]
+        values: dict[str, Value] = {"request": UntrustedText(words)}
+        return model.encoder.encode(render_prompt(template, values))
+
+    @property
+    def _ranker(self) -> NextItemRanker:
+        if self._made_ranker is None:
+            self._made_ranker = self.model.ranker()
+        return self._made_ranker
+
+    @property
+    def _filters(self) -> Filters:
+        if self._made_filters is None:
+            self._made_filters = Filters(self.catalogue, self.model.scorer.trie)
+        return self._made_filters
 
     @property
     def _word_index(self) -> WordIndex:
@@ -380,6 +409,12 @@ def _as_histories(history: History | Sequence[History]) -> tuple[bool, list[Hist
             "the histories mix item ids and lists. Give one list of item ids, or a list of lists."
         )
     return False, list(several)
+
+
+def _tell_why_empty(found: Found, plan: Plan, notices: Sequence[list[str]]) -> None:
+    """Add to the notices of each empty list what left nothing."""
+    for user in np.flatnonzero((found.items < 0).all(axis=1)).tolist():
+        notices[user].append(plan.why_empty(user))
 
 
 def _history_notices(known: int, unknown: Sequence[str]) -> list[str]:

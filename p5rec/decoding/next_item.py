@@ -3,24 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from p5rec.data.events import Histories
-from p5rec.decoding.beam import Excluded, Found, beam_search
+from p5rec.decoding.beam import Found, walk
+from p5rec.decoding.diversity import most_marginal
+from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.history_index import HistoryIndex
 from p5rec.decoding.history_prior import Contexts
+from p5rec.decoding.node_mask import NodeMask
 from p5rec.decoding.scorer import ItemScorer
-from p5rec.model.backbone import EncodedPrompt, PromptBatch
+from p5rec.decoding.strategies import POOL, Strategy
+from p5rec.model.backbone import EncodedPrompt, Prefix, PromptBatch
 from p5rec.model.prompt_encoding import PromptEncoder
 
 IntArray = NDArray[np.int64]
 
 BATCH = 64
 """Histories walked side by side."""
+BEAM = Strategy()
+_NONE = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What each of several requests may get and how it is searched for; one entry a request.
+
+    ``denied`` and ``allowed`` are catalogue rows (None: all are allowed), ``masks`` compiled
+    filters, ``prompts`` encoded prompts that stand in for that of the history.
+    """
+
+    denied: Sequence[IntArray]
+    allowed: Sequence[IntArray | None]
+    masks: Sequence[NodeMask | None]
+    strategies: Sequence[Strategy]
+    prompts: Sequence[EncodedPrompt | None]
+    seed: int = 0
+
+    @classmethod
+    def of(cls, excluded: Sequence[IntArray] | None, n_requests: int) -> Selection:
+        """The best items but for the excluded ones."""
+        nothing = [None] * n_requests
+        denied = [_NONE] * n_requests if excluded is None else excluded
+        return cls(denied, nothing, nothing, [BEAM] * n_requests, nothing)
 
 
 @dataclass
@@ -37,6 +67,7 @@ class NextItemRanker:
     head: EncodedPrompt
     history: int
     beams: int
+    _prefix: tuple[int, Prefix | None] = field(default=(-1, None), init=False, repr=False)
 
     def search(
         self,
@@ -45,28 +76,25 @@ class NextItemRanker:
         k: int,
         beams: int | None = None,
         excluded: Sequence[IntArray] | None = None,
+        selection: Selection | None = None,
+        prior: bool = True,
     ) -> Found:
-        """The best ``k`` items for each history.
+        """The best ``k`` items for each history, or those that a selection asks for.
 
         :param excluded: catalogue rows that each history may not get.
+        :param selection: takes the place of ``excluded``.
+        :param prior: whether the history prior counts.
         """
-        batches = [
-            beam_search(
-                self.scorer,
-                self._prompts(part),
-                k=k,
-                beams=max(k, beams or self.beams),
-                contexts=self._contexts(part),
-                excluded=None
-                if excluded is None
-                else Excluded(self.scorer.trie, [excluded[user] for user in users.tolist()]),
-            )
-            for users, part in _batches(histories)
-        ]
-        return Found(
-            np.concatenate([np.empty((0, k), np.int64), *(found.items for found in batches)]),
-            np.concatenate([np.empty((0, k)), *(found.scores for found in batches)]),
+        chosen = selection or Selection.of(excluded, len(histories))
+        found = Found(
+            np.full((len(histories), k), -1, dtype=np.int64), np.full((len(histories), k), -np.inf)
         )
+        for users in self._batches(histories, chosen.strategies):
+            own = histories.take(users)
+            contexts = self.contexts(own) if prior else None
+            part = self._walk(own, users, k, beams or self.beams, chosen, contexts)
+            found.items[users], found.scores[users] = part.items, part.scores
+        return found
 
     def rank(self, histories: Histories, *, k: int, exclude_history: bool = False) -> IntArray:
         """Catalogue rows ``int64[U, k]``, best first, -1 where nothing is left."""
@@ -80,30 +108,109 @@ class NextItemRanker:
     def score(self, histories: Histories, items: IntArray) -> NDArray[np.float64]:
         """Log-probability of ``items[u]`` as the next item of history ``u``, ``float64[U]``."""
         scores = np.empty(len(histories))
-        for users, part in _batches(histories):
+        for users in self._batches(histories):
+            part = histories.take(users)
             wanted = torch.from_numpy(items[users])
             rows = torch.arange(len(users))
+            prompts = PromptBatch.from_prompts(self.prompts(part)).to(self.scorer.backbone.device)
             found = self.scorer.score(
-                self._prompts(part), rows, wanted, context=rows, contexts=self._contexts(part)
+                prompts, rows, wanted, context=rows, contexts=self.contexts(part)
             )
             scores[users] = found.cpu().numpy()
         return scores
 
-    def _prompts(self, histories: Histories) -> PromptBatch:
+    def prompts(self, histories: Histories) -> list[EncodedPrompt]:
+        """The encoded prompt of each history: the head and the newest events."""
         items = np.asarray(histories.items, dtype=np.int64)
         newest = [items[histories.slice(user)][-self.history :] for user in range(len(histories))]
-        prompts = [np.concatenate([self.head, self.encoder.items(rows)]) for rows in newest]
-        return PromptBatch.from_prompts(prompts).to(self.scorer.backbone.device)
+        return [np.concatenate([self.head, self.encoder.items(rows)]) for rows in newest]
 
-    def _contexts(self, histories: Histories) -> Contexts | None:
+    def contexts(self, histories: Histories) -> Contexts | None:
+        """What the history prior makes of each history; None without a prior."""
         prior = self.scorer.prior
         if prior is None:
             return None
         index = HistoryIndex(histories, self.scorer.trie, prior.forgetting)
         return prior.contexts(index.features(np.arange(len(histories)), histories.lengths))
 
+    def _walk(
+        self,
+        histories: Histories,
+        users: IntArray,
+        k: int,
+        beams: int,
+        chosen: Selection,
+        contexts: Contexts | None,
+    ) -> Found:
+        """One batch, all of the same strategy."""
+        strategy = chosen.strategies[users[0]]
+        wanted = min(k * POOL, self.scorer.trie.n_items) if strategy.diversity else k
+        at = users.tolist()
+        given = [chosen.prompts[user] for user in at]
+        own = self.prompts(histories)
+        prompts = [mine if one is None else one for one, mine in zip(given, own, strict=True)]
+        prefix = self._shared_prefix() if all(prompt is None for prompt in given) else None
+        with torch.inference_mode():
+            found = walk(
+                self.scorer,
+                PromptBatch.from_prompts(prompts).to(self.scorer.backbone.device),
+                strategy.chooser(wanted, beams=beams, seeds=_seeds(histories, chosen.seed)),
+                k=wanted,
+                contexts=contexts,
+                excluded=self._excluded(at, chosen),
+                prefix=prefix,
+            )
+        return self._spread(found, k, strategy.diversity) if strategy.diversity else found
 
-def _batches(histories: Histories) -> Iterator[tuple[IntArray, Histories]]:
-    for start in range(0, len(histories), BATCH):
-        users = np.arange(start, min(start + BATCH, len(histories)))
-        yield users, histories.take(users)
+    def _excluded(self, users: list[int], chosen: Selection) -> Excluded | None:
+        denied = [chosen.denied[user] for user in users]
+        allowed = [chosen.allowed[user] for user in users]
+        masks = [chosen.masks[user] for user in users]
+        if not any(map(len, denied)) and all(one is None for one in (*allowed, *masks)):
+            return None
+        return Excluded(self.scorer.trie, denied, allowed=allowed, masks=masks)
+
+    def _spread(self, found: Found, k: int, diversity: float) -> Found:
+        items, scores = np.full((len(found.items), k), -1), np.full((len(found.items), k), -np.inf)
+        for user, (own, score) in enumerate(zip(found.items, found.scores, strict=True)):
+            picked = most_marginal(self.scorer.trie, own, score, k=k, diversity=diversity)
+            items[user, : len(picked)], scores[user, : len(picked)] = own[picked], score[picked]
+        return Found(items, scores)
+
+    def _shared_prefix(self) -> Prefix | None:
+        """The head, encoded once for a model: all but its last position."""
+        backbone = self.scorer.backbone
+        if self._prefix[0] != backbone.version:
+            prefix = None
+            if len(self.head) > 1:
+                prompts = PromptBatch.from_prompts([self.head]).to(backbone.device)
+                with torch.inference_mode():
+                    state, _ = backbone.begin(prompts)
+                    encoded = backbone.remember(self.head, state)
+                    prefix = None if encoded is None else encoded.shared(self.head)
+            self._prefix = (backbone.version, prefix)
+        return self._prefix[1]
+
+    def _batches(
+        self, histories: Histories, strategies: Sequence[Strategy] | None = None
+    ) -> Iterator[IntArray]:
+        """Histories of one strategy and of like length side by side, so that little is padded."""
+        kinds = list(dict.fromkeys(strategies or ()))
+        kind = np.array([kinds.index(one) for one in strategies or ()], dtype=np.int64)
+        if strategies is None:
+            kind = np.zeros(len(histories), dtype=np.int64)
+        order = np.lexsort([np.minimum(histories.lengths, self.history), kind])
+        for same in np.split(order, np.flatnonzero(np.diff(kind[order])) + 1):
+            for start in range(0, len(same), BATCH):
+                yield same[start : start + BATCH]
+
+
+def _seeds(histories: Histories, seed: int) -> NDArray[np.uint64]:
+    """A seed for each history, a function of ``seed`` and its items alone."""
+    key = seed.to_bytes(8, "little", signed=True)
+    items = np.asarray(histories.items, dtype=np.int64)
+    digests = [
+        blake2b(items[histories.slice(user)].tobytes(), key=key, digest_size=8).digest()
+        for user in range(len(histories))
+    ]
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
