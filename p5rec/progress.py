@@ -1,4 +1,4 @@
-"""Progress bars for long work: on a terminal only, on standard error, or silent."""
+"""Progress of long work: bars on a terminal, lines elsewhere, always on standard error."""
 
 from __future__ import annotations
 
@@ -9,32 +9,40 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+LINE_EVERY = 0.2
+"""Without a terminal, a line is printed whenever so much more of the work is done."""
+
 
 class Bar:
     """One piece of work: how much of it is done, and a word on it."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
+    def __init__(self, progress: Progress, task: TaskID, what: str) -> None:
         self._progress = progress
         self._task = task
+        self._what = what
+        self._told = 0.0
 
     def update(self, fraction: float, note: str = "") -> None:
         """Show that ``fraction`` (0 to 1) is done."""
         self._progress.update(self._task, completed=fraction, note=note)
+        if self._progress.disable and note and fraction >= self._told + LINE_EVERY:
+            self._told = fraction
+            self._progress.console.print(f"{self._what} {fraction:.0%}: {note}")
 
 
 class Reporter:
-    """Shows bars and messages on standard error; quiet, it shows nothing."""
+    """Shows progress and messages on standard error; quiet, it shows nothing."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.console = Console(file=sys.stderr, quiet=quiet, highlight=False)
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self.console.print(text)
+        self.console.print(text, markup=False)
 
     @contextmanager
     def bar(self, what: str) -> Iterator[Bar]:
-        """Show a bar while the block runs; without a terminal, one line when it begins."""
+        """Show a bar while the block runs; without a terminal, lines from time to time."""
         live = self.console.is_terminal and not self.console.quiet
         if not live:
             self.say(f"{what} …")
@@ -46,7 +54,7 @@ class Reporter:
             TextColumn("{task.fields[note]}"),
         )
         with Progress(*columns, console=self.console, disable=not live) as progress:
-            bar = Bar(progress, progress.add_task(what, total=1.0, note=""))
+            bar = Bar(progress, progress.add_task(what, total=1.0, note=""), what)
             yield bar
             bar.update(1.0)
 
