@@ -16,6 +16,7 @@ from p5rec.progress import Reporter
 
 if TYPE_CHECKING:
     from p5rec.data.events import Event
+    from p5rec.decoding.wanted import Wanted
     from p5rec.recommender import Recommendations, Recommender
 
 app = typer.Typer(
@@ -40,6 +41,19 @@ ExcludeHistory = Annotated[
     bool, typer.Option("--exclude-history", help="Never an item of the history.")
 ]
 Seed = Annotated[int, typer.Option(help="Same seed, same model.")]
+FilterText = Annotated[
+    str | None, typer.Option("--filter", help="What items must be: 'price <= 20 and in_stock'.")
+]
+Allow = Annotated[
+    str | None, typer.Option("--allow", help="The only item ids, with commas between.")
+]
+Deny = Annotated[str, typer.Option("--deny", help="Item ids never to print, with commas between.")]
+StrategyName = Annotated[
+    str | None,
+    typer.Option(help="explorer, conservative, newcomer, regular, diverse, or auto."),
+]
+Beams = Annotated[int | None, typer.Option(help="Width of the search.")]
+DrawSeed = Annotated[int, typer.Option("--seed", help="Same seed, same drawn items.")]
 
 
 def _version(wanted: bool) -> None:
@@ -134,12 +148,32 @@ def recommend(
     history: HistoryText = "",
     k: K = 10,
     exclude_history: ExcludeHistory = False,
+    filter_text: FilterText = None,
+    allow: Allow = None,
+    deny: Deny = "",
+    strategy: StrategyName = None,
+    beams: Beams = None,
+    category: Annotated[str | None, typer.Option(help="Steer to a category.")] = None,
+    price: Annotated[str | None, typer.Option(help="Steer to a price: 5-20, 5- or -20.")] = None,
+    style: Annotated[str | None, typer.Option(help="Steer by words.")] = None,
+    hard: Annotated[
+        bool, typer.Option("--hard", help="Category and price are limits, not wishes.")
+    ] = False,
+    seed: DrawSeed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Print what comes next after a history."""
+    wanted = _wanted(exclude_history, filter_text, allow, deny, strategy, beams, seed)
+    if category or price or style:
+        from p5rec.decoding.wanted import Steer
+
+        bounds = None if price is None else _price(price)
+        wanted["steer"] = Steer(category=category, price=bounds, style=style, hard=hard)
+    elif hard:
+        raise RequestError("--hard goes with --category or --price. Give one of them.")
     recommender = _load(bundle)
-    found = recommender.recommend(_history(history), k=k, exclude_history=exclude_history)
+    found = recommender.recommend(_history(history), k=k, **wanted)
     _print_items(recommender, found, as_json, quiet)
 
 
@@ -150,14 +184,19 @@ def ask(
     history: HistoryText = "",
     k: K = 10,
     exclude_history: ExcludeHistory = False,
+    filter_text: FilterText = None,
+    allow: Allow = None,
+    deny: Deny = "",
+    strategy: StrategyName = None,
+    beams: Beams = None,
+    seed: DrawSeed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Print items that fit a request in plain words."""
+    wanted = _wanted(exclude_history, filter_text, allow, deny, strategy, beams, seed)
     recommender = _load(bundle)
-    found = recommender.ask(
-        request, history=_history(history), k=k, exclude_history=exclude_history
-    )
+    found = recommender.ask(request, history=_history(history), k=k, **wanted)
     _print_items(recommender, found, as_json, quiet)
 
 
@@ -329,8 +368,43 @@ def _load(bundle: Path) -> Recommender:
     return Recommender.from_pretrained(bundle)
 
 
-def _history(text: str) -> list[str | Event]:
+def _wanted(
+    exclude_history: bool,
+    filter_text: str | None,
+    allow: str | None,
+    deny: str,
+    strategy: str | None,
+    beams: int | None,
+    seed: int,
+) -> Wanted:
+    return {
+        "exclude_history": exclude_history,
+        "filter": filter_text,
+        "allow": None if allow is None else _listed(allow),
+        "deny": _listed(deny),
+        "strategy": strategy,
+        "beams": beams,
+        "seed": seed,
+    }
+
+
+def _price(text: str) -> tuple[float | None, float | None]:
+    low, dash, high = text.partition("-")
+    try:
+        bounds = float(low) if low.strip() else None, float(high) if high.strip() else None
+    except ValueError:
+        dash = ""
+    if not dash or bounds == (None, None):
+        raise RequestError(f"--price {text!r}: expected LOW-HIGH, LOW- or -HIGH, such as 5-20.")
+    return bounds
+
+
+def _listed(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _history(text: str) -> list[str | Event]:
+    return [*_listed(text)]
 
 
 def _print_items(
