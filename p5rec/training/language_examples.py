@@ -23,8 +23,8 @@ from p5rec.training.batch import Plan, TextBatch, WalkBatch
 
 IntArray = NDArray[np.int64]
 
-POSITIONS_AN_EXAMPLE = 48
-"""A generous guess of what an example costs: they are all short."""
+POSITIONS_AN_EXAMPLE = 128
+"""What an example counts for beside a position of history: they are short, but text is dear."""
 EARLIER = 32
 """Events before an item that an explanation may draw on."""
 

@@ -24,7 +24,7 @@ IntArray = NDArray[np.int64]
 class Windows:
     """Stretches of histories: the prompt shows events ``start … end - 1`` of the log, and the
     sessions ``first … last - 1`` (counted over all users) are to be foreseen, each from the events
-    of the prompt before it.
+    of the prompt before it. ``head`` says which of the user's heads the prompt begins with.
     """
 
     user: IntArray
@@ -32,6 +32,7 @@ class Windows:
     end: IntArray
     first: IntArray
     last: IntArray
+    head: IntArray
 
 
 class NextItemExamples:
@@ -64,6 +65,7 @@ class NextItemExamples:
         self._index = index
         self._encoder = encoder
         self._heads = heads
+        self._n_heads = np.array([len(choice) for choice in heads])
         self._sequence = sequence
         self._history = history
         self._targets = targets
@@ -76,16 +78,19 @@ class NextItemExamples:
         self._session_user = user[self._session_start[:-1]]
 
     def plan(self, rng: np.random.Generator) -> Plan:
-        """The windows of one epoch; where they begin is random."""
-        windows = self._windows(rng)
+        """The windows of one epoch; where they begin, and with which head, is random."""
+        user, start, end, first, last = self._cut(rng)
+        head = rng.integers(self._n_heads[user])
+        windows = Windows(user, start, end, first, last, head)
         return Plan(self._lengths(windows), partial(self._batch, windows))
 
-    def _windows(self, rng: np.random.Generator) -> Windows:
+    def _cut(self, rng: np.random.Generator) -> tuple[IntArray, ...]:
+        """User, start, end, first and last of each window."""
         sessions = np.arange(len(self._session_user))
         if self._sequence == "prefix":
             end = self._session_start[:-1]
             start = np.maximum(end - self._history, self._offsets[self._session_user])
-            return Windows(self._session_user, start, end, sessions, sessions + 1)
+            return self._session_user, start, end, sessions, sessions + 1
         stride = max(1, self._history // 2)
         phase = rng.integers(0, stride, size=len(self._offsets) - 1)
         begins = self._session_start[:-1] - self._offsets[self._session_user]
@@ -97,14 +102,17 @@ class NextItemExamples:
         user = self._session_user[first]
         end = self._session_start[last - 1]
         start = np.maximum(self._offsets[user], end - self._history)
-        return Windows(user, start, end, first, last)
+        return user, start, end, first, last
 
     def _lengths(self, windows: Windows) -> IntArray:
         begins = self._session_start
         sizes = np.minimum(np.diff(begins), self._targets)
         walks = np.append(0, np.cumsum(sizes))
         walked = (walks[windows.last] - walks[windows.first]) * self._steps
-        lengths: IntArray = (windows.end - windows.start) * self._positions_an_item + walked + 8
+        shown = (windows.end - windows.start) * self._positions_an_item
+        pairs = zip(windows.user.tolist(), windows.head.tolist(), strict=True)
+        heads = np.array([len(self._heads[user][head]) for user, head in pairs], dtype=np.int64)
+        lengths: IntArray = heads + shown + walked
         return lengths
 
     def _batch(self, windows: Windows, chosen: IntArray, rng: np.random.Generator) -> WalkBatch:
@@ -113,8 +121,7 @@ class NextItemExamples:
         ends: list[int] = []
         for row, window in enumerate(chosen.tolist()):
             user, start = windows.user[window], windows.start[window]
-            heads = self._heads[user]
-            head = heads[int(rng.integers(len(heads)))]
+            head = self._heads[user][windows.head[window]]
             events = self._encoder.items(self._items[start : windows.end[window]])
             prompts.append(np.concatenate([head, events]))
             for session in range(windows.first[window], windows.last[window]):
