@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -40,31 +40,18 @@ class Excluded:
         :param masks: the compiled filter of each prompt, or None.
         """
         live = live_mask(trie)
-        self.n_prompts = len(items)
+        given = allowed or [None] * len(items)
         self._trie = trie
         self._masks = [mask or live for mask in masks or [None] * len(items)]
-        self._listed = [rows is not None for rows in allowed or [None] * len(items)]
-        closed: list[list[IntArray]] = [[] for _ in range(trie.depth)]
-        opened: list[list[IntArray]] = [[] for _ in range(trie.depth)]
-        counts = []
-        for prompt, denied in enumerate(items):
-            mask = self._masks[prompt]
-            out = self._leaves(denied, mask)
-            listed = None if allowed is None else allowed[prompt]
-            if listed is None:
-                within = trie.n_items if mask is None else mask.count
-                counts.append(within - len(out))
-                for depth, nodes in enumerate(_emptied(trie, out, mask), start=1):
-                    closed[depth - 1].append(prompt * trie.n_nodes(depth) + nodes)
-            else:
-                kept = np.setdiff1d(self._leaves(listed, mask), out, assume_unique=True)
-                counts.append(len(kept))
-                for depth in range(1, trie.depth + 1):
-                    nodes = np.unique(trie.nodes_above(depth, kept))
-                    opened[depth - 1].append(prompt * trie.n_nodes(depth) + nodes)
-        self._closed = [_keys(keys) for keys in closed]
-        self._opened = [_keys(keys) for keys in opened]
-        self.eligible_items = np.array(counts, dtype=np.int64)
+        self._listed = torch.tensor([rows is not None for rows in given], dtype=torch.bool)
+        denied = self._leaves(items)
+        kept = np.setdiff1d(
+            self._leaves([_NONE if rows is None else rows for rows in given]),
+            denied,
+            assume_unique=True,
+        )
+        self._closed = self._nodes(denied, emptied=True)
+        self._opened = self._nodes(kept, emptied=False)
 
     def open(self, level: int, first: Tensor, width: Tensor, children: Tensor) -> Tensor:
         """Which children of the open walks have an eligible item under them.
@@ -76,9 +63,8 @@ class Excluded:
         """
         depth = level + 1
         found = self._passing(depth, children)
-        if any(self._listed):
-            listed = torch.tensor(self._listed, device=children.device)
-            found &= ~listed[:, None, None]
+        if self._listed.any():
+            found &= ~self._listed.to(children.device)[:, None, None]
         for keys, answer in ((self._closed[level], False), (self._opened[level], True)):
             if len(keys):
                 self._set(found, keys, first, width, depth=depth, answer=answer)
@@ -106,10 +92,51 @@ class Excluded:
         pair = torch.arange(len(row), device=row.device) + (low - count.cumsum(0) + count)[row]
         found.view(-1, found.shape[-1])[row, keys[pair] - start[row]] = answer
 
-    def _leaves(self, rows: IntArray, mask: NodeMask | None) -> IntArray:
-        """The leaves of catalogue rows that the filter lets through, ascending."""
-        leaves = np.unique(self._trie.leaf_of_item[rows]).astype(np.int64)
-        return leaves if mask is None else leaves[mask.leaves[leaves]]
+    def _leaves(self, rows: Sequence[IntArray]) -> IntArray:
+        """Keys (prompt × items + leaf) of the leaves that the filters let through, ascending."""
+        n_items = self._trie.n_items
+        prompt = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
+        leaf = self._trie.leaf_of_item[np.concatenate([_NONE, *rows])]
+        keys = np.unique(prompt * n_items + leaf)
+        passes = np.ones(len(keys), dtype=bool)
+        for mask, own in self._by_mask(keys // n_items):
+            if mask is not None:
+                passes[own] = mask.leaves[keys[own] % n_items]
+        return keys[passes]
+
+    def _nodes(self, leaves: IntArray, *, emptied: bool) -> list[Tensor]:
+        """For each depth from 1 the keys (prompt × nodes + node) of the nodes above leaves.
+
+        With ``emptied`` only those of which all eligible leaves are among ``leaves``.
+        """
+        trie, found = self._trie, []
+        prompt, leaf = leaves // trie.n_items, leaves % trie.n_items
+        for depth in range(1, trie.depth + 1):
+            keys = prompt * trie.n_nodes(depth) + trie.nodes_above(depth, leaf)
+            # Leaves are in order, and so are the nodes above them.
+            first = np.flatnonzero(np.diff(keys, prepend=-1))
+            count = np.diff(np.append(first, len(keys)))
+            keys = keys[first]
+            if emptied:
+                node = keys % trie.n_nodes(depth)
+                low, high = trie.leaf_start[depth][node], trie.leaf_start[depth][node + 1]
+                under = high - low
+                for mask, own in self._by_mask(keys // trie.n_nodes(depth)):
+                    if mask is not None:
+                        under[own] = mask.under(low[own], high[own])
+                keys = keys[count == under]
+            found.append(torch.from_numpy(keys))
+        return found
+
+    def _by_mask(self, prompt: IntArray) -> Iterator[tuple[NodeMask | None, IntArray | slice]]:
+        """The different filters, and which of some entries belong to prompts with each."""
+        different = list(dict.fromkeys(self._masks))
+        if len(different) == 1:
+            yield different[0], slice(None)
+            return
+        number = np.array([different.index(mask) for mask in self._masks], dtype=np.int64)[prompt]
+        for place, mask in enumerate(different):
+            yield mask, np.flatnonzero(number == place)
 
 
 def _gather(mask: NodeMask | None, depth: int, children: Tensor) -> Tensor:
@@ -117,18 +144,3 @@ def _gather(mask: NodeMask | None, depth: int, children: Tensor) -> Tensor:
         return torch.ones_like(children, dtype=torch.bool)
     nodes = mask.nodes[depth]
     return nodes[children.to(nodes.device)].to(children.device)
-
-
-def _emptied(trie: Trie, leaves: IntArray, mask: NodeMask | None) -> list[IntArray]:
-    """For each depth from 1 the nodes whose eligible leaves are all among ``leaves``."""
-    found = []
-    for depth in range(1, trie.depth + 1):
-        nodes, count = np.unique(trie.nodes_above(depth, leaves), return_counts=True)
-        low, high = trie.leaf_start[depth][nodes], trie.leaf_start[depth][nodes + 1]
-        under = high - low if mask is None else mask.under(low, high)
-        found.append(nodes[count == under])
-    return found
-
-
-def _keys(parts: list[IntArray]) -> Tensor:
-    return torch.from_numpy(np.concatenate([_NONE, *parts]))

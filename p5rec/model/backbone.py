@@ -81,13 +81,29 @@ class TokenTable(nn.Module):
 
 @dataclass
 class WalkState:
-    """What a backbone remembers between the steps of a batch of walks."""
+    """What a backbone remembers between the steps of a batch of walks.
+
+    Walks are branches of one sequence: each new token is one more position of its prompt's row.
+    ``allowed`` (``bool[B, S, K]``) says which positions each open walk may look at, its ancestors;
+    ``step`` counts the tokens of a walk.
+    """
 
     cache: Cache
-    slots: int
     allowed: Tensor
     next_position: Tensor
+    step: int = 0
     encoded: Tensor | None = None
+    valid: Tensor | None = None
+    step_of_key: Tensor | None = None
+
+    def branch(self, parents: Tensor) -> None:
+        """Give each walk one more position; it sees that and what its parent saw."""
+        n_prompts, slots = parents.shape
+        seen = self.allowed.shape[-1]
+        inherited = self.allowed.gather(1, parents[..., None].expand(-1, -1, seen))
+        itself = torch.eye(slots, dtype=torch.bool, device=parents.device)
+        self.allowed = torch.cat([inherited, itself.expand(n_prompts, -1, -1)], dim=-1)
+        self.step += 1
 
 
 @dataclass(frozen=True)
@@ -173,12 +189,7 @@ class Backbone(nn.Module, ABC):
 
 
 class CausalBackbone(Backbone):
-    """GPT-2 and Llama kinds.
-
-    Walks are branches of one sequence: each new token is one more position of its prompt's row,
-    and a mask lets it see its prompt and its own ancestors only. So nothing is ever copied from
-    beam to beam.
-    """
+    """GPT-2 and Llama kinds; nothing is ever copied from beam to beam."""
 
     one_pass = True
 
@@ -213,7 +224,7 @@ class CausalBackbone(Backbone):
             cache,
         )
         last = hidden[torch.arange(n_prompts, device=hidden.device), prompts.lengths - 1 - known]
-        state = WalkState(cache, 1, valid[:, None], prompts.lengths[:, None])
+        state = WalkState(cache, valid[:, None], prompts.lengths[:, None])
         return state, last[:, None]
 
     @override
@@ -222,13 +233,9 @@ class CausalBackbone(Backbone):
 
     @override
     def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:
-        n_prompts, slots = tokens.shape
-        seen = state.allowed.shape[-1]
-        inherited = state.allowed.gather(1, parents[..., None].expand(-1, -1, seen))
-        itself = torch.eye(slots, dtype=torch.bool, device=tokens.device)
-        state.allowed = torch.cat([inherited, itself.expand(n_prompts, -1, -1)], dim=-1)
+        state.branch(parents)
         positions = state.next_position.gather(1, parents)
-        state.next_position, state.slots = positions + 1, slots
+        state.next_position = positions + 1
         return self._run(self.table.rows(tokens), state.allowed, positions, state.cache)
 
     @override
@@ -292,10 +299,16 @@ class Seq2SeqBackbone(Backbone):
         return output.last_hidden_state, valid
 
     def _decode(
-        self, tokens: Tensor, encoded: Tensor, valid: Tensor, cache: Cache | None
+        self,
+        tokens: Tensor,
+        encoded: Tensor,
+        valid: Tensor,
+        cache: Cache | None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         output = self.model.get_decoder()(
             inputs_embeds=self.table.rows(tokens),
+            attention_mask=mask,
             encoder_hidden_states=encoded,
             encoder_attention_mask=valid,
             past_key_values=cache,
@@ -312,23 +325,40 @@ class Seq2SeqBackbone(Backbone):
         )
         start = torch.full((len(encoded), 1), self._start, device=encoded.device)
         hidden = self._decode(start, encoded, valid, cache)
-        return WalkState(cache, 1, valid, prompts.lengths, encoded), hidden
+        return WalkState(
+            cache,
+            torch.ones(len(encoded), 1, 1, dtype=torch.bool, device=encoded.device),
+            prompts.lengths[:, None],
+            encoded=encoded,
+            valid=valid,
+            step_of_key=torch.zeros(1, dtype=torch.int64, device=encoded.device),
+        ), hidden
 
     @override
     def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:
-        n_prompts, slots = tokens.shape
         assert state.encoded is not None
-        base = torch.arange(n_prompts, device=tokens.device)[:, None]
-        chosen = (base * state.slots + parents).flatten()
-        _select(state.cache.self_attention_cache, chosen)
-        if slots != state.slots:
-            _select(state.cache.cross_attention_cache, chosen)
-            prompt = base.expand(-1, slots).flatten()
-            first = prompt * state.slots
-            state.encoded, state.allowed = state.encoded[first], state.allowed[first]
-            state.slots = slots
-        hidden = self._decode(tokens.reshape(-1, 1), state.encoded, state.allowed, state.cache)
-        return hidden.view(n_prompts, slots, -1)
+        assert state.valid is not None
+        assert state.step_of_key is not None
+        state.branch(parents)
+        new = torch.full(tokens.shape[1:], state.step, device=tokens.device)
+        state.step_of_key = torch.cat([state.step_of_key, new])
+        mask = self._branch_bias(state, tokens.shape[1])
+        return self._decode(tokens, state.encoded, state.valid, state.cache, mask)
+
+    def _branch_bias(self, state: WalkState, slots: int) -> Tensor:
+        """What to add to attention so that positions are those within a walk, ``[B, H, S, K]``.
+
+        T5 adds a bias by the distance of two positions in the sequence; in a sequence of branches
+        that is not the distance in the walk, so the difference of the two biases is added.
+        """
+        assert state.step_of_key is not None
+        attention = self.model.get_decoder().block[0].layer[0].SelfAttention
+        keys = len(state.step_of_key)
+        bias = attention.compute_bias(1, state.step + 1, past_seen_tokens=state.step)
+        wanted = bias[..., state.step_of_key]
+        added = attention.compute_bias(slots, keys, past_seen_tokens=keys - slots)
+        difference: Tensor = wanted - added
+        return difference.masked_fill(~state.allowed[:, None], -torch.inf)
 
     @override
     def follow(
@@ -345,14 +375,6 @@ def _causal(valid: Tensor) -> Tensor:
     lower = torch.ones(longest, longest, dtype=torch.bool, device=valid.device).tril()
     itself = torch.eye(longest, dtype=torch.bool, device=valid.device)
     return (lower & valid[:, None]) | itself
-
-
-def _select(cache: DynamicCache, rows: Tensor) -> None:
-    """Keep the given batch rows of a cache, in that order."""
-    for layer in cache.layers:
-        if layer.keys is not None and layer.keys.numel():
-            layer.keys = layer.keys.index_select(0, rows)
-            layer.values = layer.values.index_select(0, rows)
 
 
 def make_backbone(model: PreTrainedModel, table: TokenTable) -> Backbone:
