@@ -35,7 +35,7 @@ from p5rec.evaluation.report import (
 )
 from p5rec.language.explanation import Explanation
 from p5rec.model.bundle import check_writable
-from p5rec.model.recipe import Decoding, IDs, Recipe
+from p5rec.model.recipe import Decoding, IDs, Prompting, Recipe
 from p5rec.progress import Reporter
 from p5rec.recommender import Recommender
 
@@ -120,12 +120,13 @@ def _slice(source: Source, households: int, seed: int) -> Source:
 
 
 def _recipe_for_suite(name: str) -> Recipe:
-    """The recipe with what the suite says for its catalogue: levels of IDs, width of search."""
+    """The recipe with what the suite says for its catalogue: levels, wording, width."""
     recipe = Recipe.load(name)
     suite = tomllib.loads(resources.read("suites", SUITE))
     ids = IDs.model_validate({**recipe.ids.model_dump(), **suite["ids"]})
+    prompting = Prompting.model_validate({**recipe.prompting.model_dump(), **suite["prompting"]})
     decoding = Decoding.model_validate({**recipe.decoding.model_dump(), **suite["decoding"]})
-    return recipe.model_copy(update={"ids": ids, "decoding": decoding})
+    return recipe.model_copy(update={"ids": ids, "prompting": prompting, "decoding": decoding})
 
 
 @dataclass(frozen=True)

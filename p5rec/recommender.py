@@ -256,7 +256,11 @@ class Recommender:
         if self._explainer is None:
             model = self.model
             self._explainer = Explainer(
-                self._ranker, self.catalogue, model.templates, end=model.encoder.end
+                self._ranker,
+                self.catalogue,
+                model.templates,
+                end=model.encoder.end,
+                verb=self.recipe.prompting.verb,
             )
         return self._explainer.explain(histories, rows, generate=generate)
 

@@ -83,12 +83,15 @@ class Prompting(_Section):
     """How a history becomes a prompt.
 
     ``history``: at most so many of the newest events. ``positions``: ``item`` gives each event
-    one position (the sum of its tokens' rows), ``code`` one position a code.
+    one position (the sum of its tokens' rows), ``code`` one position a code. ``text``: at most so
+    many tokens of a piece of text. ``verb``: what people did with the items of their histories,
+    as explanations say it.
     """
 
     history: PositiveInt = 64
     positions: Literal["item", "code"] = "item"
     text: PositiveInt = 64
+    verb: Literal["bought", "chose", "had", "ordered", "picked", "used"] = "chose"
 
 
 class Prior(_Section):

@@ -124,7 +124,7 @@ def _tasks(
 ) -> dict[Task, Examples]:
     recipe, prior = model.recipe, model.scorer.prior
     index = HistoryIndex(histories, model.scorer.trie, prior.forgetting) if prior else None
-    words = Words(model.catalogue, model.encoder, model.templates)
+    words = Words(model.catalogue, model.encoder, model.templates, recipe.prompting.verb)
     tasks: dict[Task, Examples] = {
         "next_item": NextItemExamples(
             histories,

@@ -36,6 +36,7 @@ class Words:
     catalogue: Catalogue
     encoder: PromptEncoder
     templates: TemplateSet
+    verb: str
 
     def prompt(self, template: Template, values: dict[str, Value]) -> EncodedPrompt:
         """The encoded source of a template."""
@@ -118,7 +119,9 @@ class ExplanationExamples:
         for event in events.tolist():
             item = int(self._items[event])
             before = self._items[max(self._first[event], event - EARLIER) : event]
-            reference = reference_explanation(self._words.catalogue, before, item, rng)
+            reference = reference_explanation(
+                self._words.catalogue, before, item, rng, verb=self._words.verb
+            )
             values: dict[str, Value] = {
                 "item": ItemRef(item),
                 "evidence": [ItemRef(row) for row in reference.evidence_rows],
