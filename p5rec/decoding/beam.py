@@ -121,14 +121,19 @@ def _step(
             "diverged; load another bundle or train again with a lower learning rate."
         )
     first, width = scorer.children_of(level, nodes)
-    children = first[..., None] + torch.arange(log_probs.shape[2], device=nodes.device)
-    children.clamp_(max=scorer.trie.n_nodes(level + 1) - 1)
+    children = children_side_by_side(first, log_probs.shape[2], scorer.trie.n_nodes(level + 1))
     log_probs = log_probs.to(torch.float64)
     if excluded is not None:
         closed = ~excluded.open(level, first, width, children)
         log_probs = log_probs.masked_fill(closed, -torch.inf)
     last = level == scorer.depth - 1
     return Step(level, last, children, scores[..., None] + log_probs, log_probs)
+
+
+def children_side_by_side(first: Tensor, width: int, n_nodes: int) -> Tensor:
+    """The numbers of ``width`` children from each first one, within the nodes that there are."""
+    children = first[..., None] + torch.arange(width, device=first.device)
+    return children.clamp_(max=n_nodes - 1)
 
 
 def _found(trie: Trie, leaves: Tensor, scores: Tensor, k: int) -> Found:

@@ -25,7 +25,7 @@ def score_catalogue(
     n_items = scorer.trie.n_items
     scores = np.empty((len(prompts.lengths), n_items))
     for prompt in range(len(scores)):
-        for items in torch.arange(n_items, device=prompts.ids.device).split(CHUNK):
+        for items in torch.split(torch.arange(n_items, device=prompts.ids.device), CHUNK):
             rows = torch.full_like(items, prompt)
             found = scorer.score(prompts, rows, items, context=rows, contexts=contexts)
             scores[prompt, items.cpu().numpy()] = found.cpu().numpy()
