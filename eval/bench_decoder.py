@@ -291,7 +291,7 @@ def filtered_slowdown(n_items: int, users: int, repeats: int) -> float:
     )
     filters = Filters(Catalogue(table), scorer.trie)
     held = [rng.integers(0, n_items, size=100) for _ in range(users)]
-    listed = [np.unique(rng.integers(0, n_items, size=n_items // 2)) for _ in range(2)]
+    listed = [np.unique(rng.integers(0, n_items, size=1000)) for _ in range(2)]
 
     def plain() -> object:
         return beam_search(scorer, prompts, k=K, beams=BEAMS)

@@ -143,4 +143,6 @@ def _gather(mask: NodeMask | None, depth: int, children: Tensor) -> Tensor:
     if mask is None:
         return torch.ones_like(children, dtype=torch.bool)
     nodes = mask.nodes[depth]
-    return nodes[children.to(nodes.device)].to(children.device)
+    # Several times faster than indexing with brackets.
+    found = nodes.index_select(0, children.reshape(-1).to(nodes.device))
+    return found.view(children.shape).to(children.device)

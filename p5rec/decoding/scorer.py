@@ -59,9 +59,11 @@ class ItemScorer(nn.Module):
         return self.trie.depth
 
     def tokens_of_nodes(self, level: int, nodes: Tensor) -> Tensor:
-        """Token ids of the codes of nodes at depth ``level + 1``."""
+        """Token ids of the codes of nodes at depth ``level + 1``, ``int32`` like ``nodes``."""
         codes: Tensor = getattr(self, f"code_{level}")
-        return codes[nodes].to(torch.int64) + self._codebooks[level][0]
+        # Several times faster than indexing with brackets.
+        found = codes.index_select(0, nodes.reshape(-1)).view(nodes.shape)
+        return found.add_(self._codebooks[level][0])
 
     def nodes_of_items(self, items: Tensor) -> Tensor:
         """The nodes on the way to catalogue rows, ``int64[*items.shape, depth + 1]``."""
@@ -75,15 +77,17 @@ class ItemScorer(nn.Module):
     def path_tokens(self, items: Tensor) -> Tensor:
         """Token ids of the semantic IDs of catalogue rows, ``int64[*items.shape, depth]``."""
         nodes = self.nodes_of_items(items)
-        return torch.stack(
-            [self.tokens_of_nodes(level, nodes[..., level + 1]) for level in range(self.depth)], -1
-        )
+        tokens = [
+            self.tokens_of_nodes(level, nodes[..., level + 1]) for level in range(self.depth)
+        ]
+        return torch.stack(tokens, -1).to(torch.int64)
 
     def children_of(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """First child and number of children of nodes at depth ``level``."""
         starts: Tensor = getattr(self, f"first_{level}")
-        first = starts[nodes].to(torch.int64)
-        return first, starts[nodes + 1] - first
+        at = nodes.reshape(-1)
+        first = starts.index_select(0, at).to(torch.int64).view(nodes.shape)
+        return first, starts.index_select(0, at + 1).view(nodes.shape) - first
 
     def child_log_probs(
         self,
