@@ -111,6 +111,8 @@ class Training(_Section):
       models only); ``prefix`` makes each an example of its own.
     - ``tasks``: the share of steps that each task gets.
     - ``targets``: at most so many items of one session are learnt at once.
+    - ``average``: how much of a moving average of the weights stays at each step; the average is
+      what is validated and kept. 0 keeps the weights as they are.
 
     Training ends after ``epochs`` (more of them where that is less than ``least_steps``), or when
     validation has not improved ``patience`` times running.
@@ -128,9 +130,10 @@ class Training(_Section):
     weight_decay: NonNegativeFloat = 0.01
     warmup: float = Field(default=0.05, ge=0, lt=1)
     clip: PositiveFloat = 1.0
+    average: float = Field(default=0.98, ge=0, lt=1)
     validations: PositiveInt = 5
     validation_users: PositiveInt = 500
-    patience: PositiveInt = 3
+    patience: PositiveInt = 5
 
     @model_validator(mode="after")
     def _some_task(self) -> Training:

@@ -48,15 +48,17 @@ def save_checkpoint(
     progress: Progress,
     module: nn.Module,
     optimizer: Optimizer,
-    best: dict[str, Tensor],
+    kept: dict[str, Tensor],
 ) -> None:
     """Write the run's state beside the old one, then put it in its place.
+
+    :param kept: further tensors of the run, by name, such as the best weights so far.
 
     :raises TrainingError: if the folder cannot be written.
     """
     names = {id(weight): name for name, weight in trainable(module).items()}
     tensors = {f"weight/{name}": weight.detach() for name, weight in trainable(module).items()}
-    tensors |= {f"best/{name}": weight for name, weight in best.items()}
+    tensors |= {f"kept/{name}": value for name, value in kept.items()}
     for weight, state in optimizer.state.items():
         for key, value in state.items():
             tensors[f"optimizer/{key}/{names[id(weight)]}"] = torch.as_tensor(value)
@@ -81,7 +83,7 @@ def load_checkpoint(
 ) -> tuple[Progress, dict[str, Tensor]] | None:
     """Bring a module and its optimiser to where a run stood; None if there is no run to resume.
 
-    :return: the progress and the best weights so far.
+    :return: the progress and the tensors that were kept.
     :raises TrainingError: if the file is damaged or belongs to another run.
     """
     file = folder / FILE
@@ -104,8 +106,8 @@ def load_checkpoint(
             "another folder, or delete the file to start anew."
         )
     _restore(tensors, module, optimizer)
-    best = {key.removeprefix("best/"): value for key, value in tensors.items() if "best/" in key}
-    return progress, best
+    kept = {key[5:]: value for key, value in tensors.items() if key.startswith("kept/")}
+    return progress, kept
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

@@ -36,7 +36,7 @@ class Words:
     catalogue: Catalogue
     encoder: PromptEncoder
     templates: TemplateSet
-    verb: str
+    verb: str = "chose"
 
     def prompt(self, template: Template, values: dict[str, Value]) -> EncodedPrompt:
         """The encoded source of a template."""

@@ -20,6 +20,7 @@ from p5rec.errors import TrainingError
 from p5rec.model.dropout import RandomBytes
 from p5rec.model.recipe import Task, Training
 from p5rec.progress import Bar
+from p5rec.training.averaging import WeightAverage, put
 from p5rec.training.batch import Examples
 from p5rec.training.checkpoint import Progress, load_checkpoint, save_checkpoint, trainable
 from p5rec.training.objective import Objective
@@ -91,6 +92,7 @@ class _Trainer:
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
         )
         self._objective, self._prepared = self._accelerator.prepare(run.objective, self._optimizer)
+        self._average = WeightAverage(run.objective, run.settings.average)
         self._best: dict[str, Tensor] = {}
         self._losses: list[float] = []
         self.progress = Progress(signature=run.signature)
@@ -102,7 +104,10 @@ class _Trainer:
             self._run.folder, self._run.signature, self._run.objective, self._optimizer
         )
         if found:
-            self.progress, self._best = found
+            self.progress, kept = found
+            for name, value in kept.items():
+                place, _, weight = name.partition("/")
+                (self._best if place == "best" else self._average.weights)[weight] = value
 
     def go(self, interrupted: list[bool]) -> None:
         if self.progress.finished:
@@ -128,10 +133,7 @@ class _Trainer:
         self._save()
 
     def take_best(self) -> None:
-        with torch.no_grad():
-            for name, weight in trainable(self._run.objective).items():
-                if name in self._best:
-                    weight.copy_(self._best[name])
+        put(self._run.objective, self._best or self._average.weights)
         self._run.objective.eval()
 
     def _remaining(self) -> Iterator[tuple[Step, float, float]]:
@@ -185,6 +187,7 @@ class _Trainer:
         self._accelerator.clip_grad_norm_(self._objective.parameters(), run.settings.clip)
         self._prepared.step()
         self._prepared.zero_grad(set_to_none=True)
+        self._average.update(number)
         self._note(step.task, value, fraction)
 
     def _note(self, task: str, loss: float, fraction: float) -> None:
@@ -209,13 +212,13 @@ class _Trainer:
         if self._run.validate is None:
             return
         self._run.objective.eval()
-        score = self._run.validate()
+        with self._average.in_place():
+            score = self._run.validate()
         progress.curve.append({"step": progress.step, "ndcg@10": score})
         progress.since_best += 1
         if score > progress.best:
             progress.best, progress.best_step, progress.since_best = score, progress.step, 0
-            weights = trainable(self._run.objective)
-            self._best = {name: weight.detach().clone() for name, weight in weights.items()}
+            self._best = {name: value.clone() for name, value in self._average.weights.items()}
 
     def _done_early(self) -> bool:
         minutes, run = self.progress.seconds / 60, self._run
@@ -224,8 +227,10 @@ class _Trainer:
 
     def _save(self) -> None:
         if self._run.folder is not None and self._accelerator.is_main_process:
+            kept = {f"best/{name}": value for name, value in self._best.items()}
+            kept |= {f"average/{name}": value for name, value in self._average.weights.items()}
             save_checkpoint(
-                self._run.folder, self.progress, self._run.objective, self._optimizer, self._best
+                self._run.folder, self.progress, self._run.objective, self._optimizer, kept
             )
 
 
