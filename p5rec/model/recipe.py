@@ -111,6 +111,8 @@ class Training(_Section):
       models only); ``prefix`` makes each an example of its own.
     - ``tasks``: the share of steps that each task gets.
     - ``targets``: at most so many items of one session are learnt at once.
+    - ``newest``: only so many of each user's newest sessions are targets (older ones are history),
+      so that heavy users do not drown the others and what is learnt is what comes next now.
     - ``average``: how much of a moving average of the weights stays at each step; the average is
       what is validated and kept. 0 keeps the weights as they are.
 
@@ -125,6 +127,7 @@ class Training(_Section):
     least_steps: PositiveInt = 100
     batch_tokens: PositiveInt = 8192
     targets: PositiveInt = 16
+    newest: PositiveInt | None = None
     learning_rate: PositiveFloat = 1e-3
     prior_learning_rate: PositiveFloat = 1e-2
     weight_decay: NonNegativeFloat = 0.01

@@ -134,6 +134,7 @@ def _tasks(
             sequence=recipe.training.sequence,
             history=recipe.prompting.history,
             targets=recipe.training.targets,
+            newest=recipe.training.newest,
             depth=model.ids.depth,
         )
     }

@@ -46,6 +46,7 @@ class NextItemExamples:
     :param sequence: ``every-event``: windows of ``history`` events that overlap by half, each
         session foreseen once; ``prefix``: one window a session, ending just before it.
     :param targets: at most so many items of a session are learnt at once, drawn anew each time.
+    :param newest: only so many of each user's newest sessions are targets; all by default.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class NextItemExamples:
         history: int,
         targets: int,
         depth: int,
+        newest: int | None = None,
     ) -> None:
         self._items = np.asarray(histories.items, dtype=np.int64)
         self._offsets = np.asarray(histories.offsets, dtype=np.int64)
@@ -76,6 +78,9 @@ class NextItemExamples:
         new[1:-1] = (np.diff(histories.sessions) != 0) | (np.diff(user) != 0)
         self._session_start = np.flatnonzero(new)
         self._session_user = user[self._session_start[:-1]]
+        later = np.searchsorted(self._session_user, self._session_user, side="right")
+        left = later - np.arange(len(later))
+        self._sessions = np.flatnonzero(left <= (newest or len(left)))
 
     def plan(self, rng: np.random.Generator) -> Plan:
         """The windows of one epoch; where they begin, and with which head, is random."""
@@ -86,23 +91,22 @@ class NextItemExamples:
 
     def _cut(self, rng: np.random.Generator) -> tuple[IntArray, ...]:
         """User, start, end, first and last of each window."""
-        sessions = np.arange(len(self._session_user))
+        sessions = self._sessions
+        user, end = self._session_user[sessions], self._session_start[sessions]
         if self._sequence == "prefix":
-            end = self._session_start[:-1]
-            start = np.maximum(end - self._history, self._offsets[self._session_user])
-            return self._session_user, start, end, sessions, sessions + 1
+            start = np.maximum(end - self._history, self._offsets[user])
+            return user, start, end, sessions, sessions + 1
         stride = max(1, self._history // 2)
         phase = rng.integers(0, stride, size=len(self._offsets) - 1)
-        begins = self._session_start[:-1] - self._offsets[self._session_user]
-        number = np.maximum(0, -(-(begins - self._history + phase[self._session_user]) // stride))
+        begins = end - self._offsets[user]
+        number = np.maximum(0, -(-(begins - self._history + phase[user]) // stride))
         new = np.ones(len(sessions), dtype=bool)
-        new[1:] = (np.diff(number) != 0) | (np.diff(self._session_user) != 0)
-        first = np.flatnonzero(new)
-        last = np.append(first[1:], len(sessions))
-        user = self._session_user[first]
-        end = self._session_start[last - 1]
+        new[1:] = (np.diff(number) != 0) | (np.diff(user) != 0)
+        opening = np.flatnonzero(new)
+        closing = np.append(opening[1:], len(sessions)) - 1
+        user, end = user[closing], end[closing]
         start = np.maximum(self._offsets[user], end - self._history)
-        return user, start, end, first, last
+        return user, start, end, sessions[opening], sessions[closing] + 1
 
     def _lengths(self, windows: Windows) -> IntArray:
         begins = self._session_start
