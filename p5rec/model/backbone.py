@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import Cache, DynamicCache, EncoderDecoderCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 from typing_extensions import override
 
 EncodedPrompt = NDArray[np.int64]
@@ -127,6 +129,55 @@ class Prefix:
         return Prefix(self.ids[:length], layers)
 
 
+class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types
+    """Keys and values with room for more: a step writes its own and copies no others."""
+
+    keys: Tensor
+    values: Tensor
+    room: tuple[Tensor, Tensor]
+
+    @override
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        super().lazy_initialization(key_states, value_states)
+        self.room = (self.keys, self.values)
+
+    @override
+    def update(
+        self,
+        key_states: Tensor,
+        value_states: Tensor,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        seen = self.get_seq_length()
+        needed = seen + key_states.shape[2]
+        if self.room[0].numel() == 0 or needed > self.room[0].shape[2]:
+            self.room = (
+                _with_room(self.keys, key_states, seen, needed + needed // 4 + 64),
+                _with_room(self.values, value_states, seen, needed + needed // 4 + 64),
+            )
+        for room, new in zip(self.room, (key_states, value_states), strict=True):
+            room[:, :, seen:needed] = new
+        self.keys, self.values = (room[:, :, :needed] for room in self.room)
+        return self.keys, self.values
+
+
+def _with_room(held: Tensor, like: Tensor, seen: int, size: int) -> Tensor:
+    room = like.new_empty(like.shape[0], like.shape[1], size, like.shape[3])
+    if seen:
+        room[:, :, :seen] = held
+    return room
+
+
+def _new_cache(model: PreTrainedModel) -> DynamicCache:
+    """An empty cache; layers that keep every position get room to grow."""
+    cache = DynamicCache(config=model.config)
+    cache.layers = [RoomyLayer() if type(one) is DynamicLayer else one for one in cache.layers]
+    return cache
+
+
 class Backbone(nn.Module, ABC):
     """A language model as the walks see it. ``B`` prompts, ``S`` open walks (slots) a prompt."""
 
@@ -211,7 +262,7 @@ class CausalBackbone(Backbone):
         n_prompts, longest, _ = prompts.ids.shape
         places = torch.arange(longest, device=prompts.ids.device)
         valid = places < prompts.lengths[:, None]
-        cache = DynamicCache(config=self.model.config)
+        cache = _new_cache(self.model)
         known = 0 if prefix is None else len(prefix.ids)
         for number, (keys, values) in enumerate(prefix.layers if prefix else ()):
             cache.update(
@@ -320,9 +371,7 @@ class Seq2SeqBackbone(Backbone):
     @override
     def begin(self, prompts: PromptBatch, prefix: Prefix | None = None) -> tuple[WalkState, Tensor]:
         encoded, valid = self._encode(prompts)
-        cache = EncoderDecoderCache(
-            DynamicCache(config=self.model.config), DynamicCache(config=self.model.config)
-        )
+        cache = EncoderDecoderCache(_new_cache(self.model), DynamicCache(config=self.model.config))
         start = torch.full((len(encoded), 1), self._start, device=encoded.device)
         hidden = self._decode(start, encoded, valid, cache)
         return WalkState(
