@@ -207,7 +207,8 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 def _refuse(text: str, at: int, expected: str) -> Never:
-    found = repr(text[at : at + 20].strip()) if text[at:].strip() else "the end"
+    at = len(text) - len(text[at:].lstrip())
+    found = repr(text[at : at + 20].strip()) if text[at:] else "the end"
     raise RequestError(
         f"the filter {text[:200]!r} cannot be read at character {at + 1}: expected {expected}, "
         f'found {found}. Write it like: brand != "Acme" and price <= 20.'
