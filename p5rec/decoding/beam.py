@@ -112,15 +112,20 @@ def _step(
     """The children of all open walks and their scores."""
     n_prompts, slots = nodes.shape
     prompt = torch.arange(n_prompts, device=nodes.device).repeat_interleave(slots)
+    first, width = scorer.children_of(level, nodes)
     log_probs = scorer.child_log_probs(
-        level, nodes.flatten(), hidden.flatten(0, 1), context=prompt, contexts=contexts
+        level,
+        nodes.flatten(),
+        hidden.flatten(0, 1),
+        context=prompt,
+        contexts=contexts,
+        span=(first.flatten(), width.flatten()),
     ).view(n_prompts, slots, -1)
     if torch.isnan(log_probs).any() or torch.isposinf(log_probs).any():
         raise DecodingError(
             "the model gave a score that is not finite. Its weights are damaged or training "
             "diverged; load another bundle or train again with a lower learning rate."
         )
-    first, width = scorer.children_of(level, nodes)
     children = children_side_by_side(first, log_probs.shape[2], scorer.trie.n_nodes(level + 1))
     log_probs = log_probs.to(torch.float64)
     if excluded is not None:

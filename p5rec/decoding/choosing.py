@@ -196,10 +196,12 @@ class Capped(Chooser):
             over = torch.isneginf(within.gather(1, order))
             return order, step.at(order)[1].masked_fill(over, -torch.inf)
         rest = ranked.scatter(1, order, -torch.inf)
-        more = rest.topk(step.size(self.k + self.beams) - order.shape[1], dim=1).indices
-        order = torch.cat([order, more], dim=1)
+        more = rest.topk(step.size(self.k + self.beams) - order.shape[1], dim=1)
+        # Where there are not so many, places come again: only the first time counts.
+        again = torch.isneginf(torch.cat([torch.zeros_like(order), more.values], dim=1))
+        order = torch.cat([order, more.indices], dim=1)
         self._group = group.gather(1, order)
-        return step.at(order)
+        return order, step.at(order)[1].masked_fill(again, -torch.inf)
 
 
 def _place_in_group(ranked: Tensor, group: Tensor) -> Tensor:

@@ -50,8 +50,14 @@ class Excluded:
             denied,
             assume_unique=True,
         )
-        self._closed = self._nodes(denied, emptied=True)
-        self._opened = self._nodes(kept, emptied=False)
+        # Without a list of allowed items the nodes that are told of are closed; with one, open.
+        denied = denied[~self._listed.numpy()[denied // trie.n_items]]
+        self._told = [
+            torch.from_numpy(np.sort(np.concatenate([closed, opened])))
+            for closed, opened in zip(
+                self._nodes(denied, emptied=True), self._nodes(kept, emptied=False), strict=True
+            )
+        ]
 
     def open(self, level: int, first: Tensor, width: Tensor, children: Tensor) -> Tensor:
         """Which children of the open walks have an eligible item under them.
@@ -63,11 +69,13 @@ class Excluded:
         """
         depth = level + 1
         found = self._passing(depth, children)
+        listed = self._listed.to(children.device)
         if self._listed.any():
-            found &= ~self._listed.to(children.device)[:, None, None]
-        for keys, answer in ((self._closed[level], False), (self._opened[level], True)):
-            if len(keys):
-                self._set(found, keys, first, width, depth=depth, answer=answer)
+            found &= ~listed[:, None, None]
+        keys = self._told[level].to(children.device)
+        if len(keys):
+            row, column = self._among(keys, first, width, depth)
+            found.view(-1, found.shape[-1])[row, column] = listed[row // found.shape[1]]
         return found
 
     def _passing(self, depth: int, children: Tensor) -> Tensor:
@@ -79,32 +87,32 @@ class Excluded:
             [_gather(mask, depth, own) for mask, own in zip(masks, children, strict=True)]
         )
 
-    def _set(
-        self, found: Tensor, keys: Tensor, first: Tensor, width: Tensor, *, depth: int, answer: bool
-    ) -> None:
-        """Set the answer for the children that are among ``keys`` (prompt × nodes + node)."""
-        keys = keys.to(first.device)
+    def _among(
+        self, keys: Tensor, first: Tensor, width: Tensor, depth: int
+    ) -> tuple[Tensor, Tensor]:
+        """Walk and place of each child that is among ``keys`` (prompt × nodes + node)."""
         shift = torch.arange(len(first), device=first.device)[:, None] * self._trie.n_nodes(depth)
         start = (shift + first).flatten()
         low = torch.searchsorted(keys, start)
         count = torch.searchsorted(keys, start + width.flatten()) - low
         row = torch.repeat_interleave(count)
         pair = torch.arange(len(row), device=row.device) + (low - count.cumsum(0) + count)[row]
-        found.view(-1, found.shape[-1])[row, keys[pair] - start[row]] = answer
+        return row, keys[pair] - start[row]
 
     def _leaves(self, rows: Sequence[IntArray]) -> IntArray:
         """Keys (prompt × items + leaf) of the leaves that the filters let through, ascending."""
         n_items = self._trie.n_items
         prompt = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
         leaf = self._trie.leaf_of_item[np.concatenate([_NONE, *rows])]
-        keys = np.unique(prompt * n_items + leaf)
+        keys = np.sort(prompt * n_items + leaf)
+        keys = keys[np.diff(keys, prepend=-1) > 0]
         passes = np.ones(len(keys), dtype=bool)
         for mask, own in self._by_mask(keys // n_items):
             if mask is not None:
                 passes[own] = mask.leaves[keys[own] % n_items]
         return keys[passes]
 
-    def _nodes(self, leaves: IntArray, *, emptied: bool) -> list[Tensor]:
+    def _nodes(self, leaves: IntArray, *, emptied: bool) -> list[IntArray]:
         """For each depth from 1 the keys (prompt × nodes + node) of the nodes above leaves.
 
         With ``emptied`` only those of which all eligible leaves are among ``leaves``.
@@ -125,7 +133,7 @@ class Excluded:
                     if mask is not None:
                         under[own] = mask.under(low[own], high[own])
                 keys = keys[count == under]
-            found.append(torch.from_numpy(keys))
+            found.append(keys)
         return found
 
     def _by_mask(self, prompt: IntArray) -> Iterator[tuple[NodeMask | None, IntArray | slice]]:

@@ -77,9 +77,7 @@ class ItemScorer(nn.Module):
     def path_tokens(self, items: Tensor) -> Tensor:
         """Token ids of the semantic IDs of catalogue rows, ``int64[*items.shape, depth]``."""
         nodes = self.nodes_of_items(items)
-        tokens = [
-            self.tokens_of_nodes(level, nodes[..., level + 1]) for level in range(self.depth)
-        ]
+        tokens = [self.tokens_of_nodes(level, nodes[..., level + 1]) for level in range(self.depth)]
         return torch.stack(tokens, -1).to(torch.int64)
 
     def children_of(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,6 +95,7 @@ class ItemScorer(nn.Module):
         *,
         context: Tensor | None = None,
         contexts: Contexts | None = None,
+        span: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """Log-probability of each child of each row's node.
 
@@ -104,9 +103,10 @@ class ItemScorer(nn.Module):
         :param hidden: the model's state there, ``float[R, d]``.
         :param context: which of ``contexts`` each row belongs to; without it the history prior
             is left out.
+        :param span: what :meth:`children_of` says of the nodes, where it is known already.
         :return: ``float[R, W]``, ``W`` the largest width; ``-inf`` past a row's own width.
         """
-        first, width = self.children_of(level, nodes)
+        first, width = span or self.children_of(level, nodes)
         columns = torch.arange(int(width.max()), device=nodes.device)
         outside = columns >= width[:, None]
         if level == 0:

@@ -253,6 +253,7 @@ def test_a_filtered_search_equals_brute_force(case):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @settings(max_examples=2000)
 @given(filtered_searches())
 def test_a_filtered_search_equals_brute_force_in_many_worlds(case):
