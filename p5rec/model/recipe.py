@@ -113,6 +113,7 @@ class Training(_Section):
     - ``targets``: at most so many items of one session are learnt at once.
     - ``newest``: only so many of each user's newest sessions are targets (older ones are history),
       so that heavy users do not drown the others and what is learnt is what comes next now.
+    - ``language_learning_rate``: for the steps of the other tasks; ``learning_rate`` by default.
     - ``average``: how much of a moving average of the weights stays at each step; the average is
       what is validated and kept. 0 keeps the weights as they are.
 
@@ -129,6 +130,7 @@ class Training(_Section):
     targets: PositiveInt = 16
     newest: PositiveInt | None = None
     learning_rate: PositiveFloat = 1e-3
+    language_learning_rate: PositiveFloat | None = None
     prior_learning_rate: PositiveFloat = 1e-2
     weight_decay: NonNegativeFloat = 0.01
     warmup: float = Field(default=0.05, ge=0, lt=1)

@@ -23,8 +23,9 @@ from p5rec.training.batch import Plan, TextBatch, WalkBatch
 
 IntArray = NDArray[np.int64]
 
-POSITIONS_AN_EXAMPLE = 128
-"""What an example counts for beside a position of history: they are short, but text is dear."""
+POSITIONS_OF_ITEM = 48
+POSITIONS_OF_TEXT = 128
+"""What an example counts for beside a position of history; a softmax over text is dear."""
 EARLIER = 32
 """Events before an item that an explanation may draw on."""
 
@@ -61,7 +62,7 @@ class RequestExamples:
 
     def plan(self, rng: np.random.Generator) -> Plan:
         """Each item with words once."""
-        return _plan(rng.permutation(self._rows), self._make)
+        return _plan(rng.permutation(self._rows), POSITIONS_OF_ITEM, self._make)
 
     def _make(self, rows: IntArray, rng: np.random.Generator) -> WalkBatch:
         prompts = []
@@ -82,7 +83,7 @@ class ItemTextExamples:
 
     def plan(self, rng: np.random.Generator) -> Plan:
         """Each item with words once."""
-        return _plan(rng.permutation(self._rows), self._make)
+        return _plan(rng.permutation(self._rows), POSITIONS_OF_TEXT, self._make)
 
     def _make(self, rows: IntArray, rng: np.random.Generator) -> WalkBatch | TextBatch:
         texts = [self._words.catalogue.text(row) for row in rows.tolist()]
@@ -112,7 +113,8 @@ class ExplanationExamples:
     def plan(self, rng: np.random.Generator) -> Plan:
         """As many events as there are items, each with what came before it."""
         size = min(len(self._events), len(self._words.catalogue))
-        return _plan(rng.choice(self._events, size, replace=False), self._make)
+        chosen = rng.choice(self._events, size, replace=False)
+        return _plan(chosen, POSITIONS_OF_TEXT, self._make)
 
     def _make(self, events: IntArray, rng: np.random.Generator) -> TextBatch:
         prompts, texts = [], []
@@ -137,7 +139,9 @@ def _rows_with_text(catalogue: Catalogue) -> IntArray:
 
 
 def _plan(
-    subjects: IntArray, make: Callable[[IntArray, np.random.Generator], WalkBatch | TextBatch]
+    subjects: IntArray,
+    positions: int,
+    make: Callable[[IntArray, np.random.Generator], WalkBatch | TextBatch],
 ) -> Plan:
-    lengths = np.full(len(subjects), POSITIONS_AN_EXAMPLE, dtype=np.int64)
+    lengths = np.full(len(subjects), positions, dtype=np.int64)
     return Plan(lengths, lambda chosen, rng: make(subjects[chosen], rng))

@@ -24,7 +24,7 @@ from p5rec.training.averaging import WeightAverage, put
 from p5rec.training.batch import Examples
 from p5rec.training.checkpoint import Progress, load_checkpoint, save_checkpoint, trainable
 from p5rec.training.objective import Objective
-from p5rec.training.schedule import Step, epoch_steps
+from p5rec.training.schedule import MAIN_TASK, Step, epoch_steps
 
 SECONDS_BETWEEN_SAVES = 60.0
 NOTE_EVERY = 20
@@ -171,8 +171,12 @@ class _Trainer:
     def _step(self, step: Step, fraction: float) -> None:
         run, number = self._run, self.progress.step
         rate = learning_rate_factor(fraction, run.settings.warmup)
+        settings = run.settings
+        peak = settings.learning_rate
+        if step.task != MAIN_TASK:
+            peak = settings.language_learning_rate or peak
         for group in self._optimizer.param_groups:
-            group["lr"] = group["base_lr"] * rate
+            group["lr"] = rate * (settings.prior_learning_rate if group["prior"] else peak)
         run.random.reseed(run.seed, number)
         torch.manual_seed(run.seed * 1_000_003 + number)
         self._objective.train()
@@ -191,7 +195,7 @@ class _Trainer:
         self._note(step.task, value, fraction)
 
     def _note(self, task: str, loss: float, fraction: float) -> None:
-        if task == "next_item":
+        if task == MAIN_TASK:
             self._losses.append(loss)
         if self.progress.step % NOTE_EVERY == 0 and self._losses:
             mean = sum(self._losses) / len(self._losses)
@@ -242,15 +246,13 @@ def _make_optimizer(objective: Objective, settings: Training) -> AdamW:
     for name, weight in trainable(objective).items():
         group = prior if ".prior." in name else matrices if weight.dim() > 1 else vectors
         group.append(weight)
-    rate, decay = settings.learning_rate, settings.weight_decay
     groups = [
-        {"params": matrices, "lr": rate, "base_lr": rate, "weight_decay": decay},
-        {"params": vectors, "lr": rate, "base_lr": rate, "weight_decay": 0.0},
+        {"params": matrices, "prior": False, "weight_decay": settings.weight_decay},
+        {"params": vectors, "prior": False, "weight_decay": 0.0},
     ]
     if prior:
-        own = settings.prior_learning_rate
-        groups.append({"params": prior, "lr": own, "base_lr": own, "weight_decay": 0.0})
-    return AdamW(groups, betas=(0.9, 0.98))
+        groups.append({"params": prior, "prior": True, "weight_decay": 0.0})
+    return AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98))
 
 
 @contextmanager
