@@ -117,6 +117,8 @@ class Training(_Section):
     - ``average``: how much of a moving average of the weights stays at each step; the average is
       what is validated and kept. 0 keeps the weights as they are.
 
+    The weights that are kept are the latest whose validation is within ``tolerance`` (a share) of
+    the best: differences below it are noise, and later weights have learnt more of every task.
     Training ends after ``epochs`` (more of them where that is less than ``least_steps``), or when
     validation has not improved ``patience`` times running.
     """
@@ -139,6 +141,7 @@ class Training(_Section):
     validations: PositiveInt = 5
     validation_users: PositiveInt = 500
     patience: PositiveInt = 5
+    tolerance: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _some_task(self) -> Training:

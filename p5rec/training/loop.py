@@ -221,7 +221,9 @@ class _Trainer:
         progress.curve.append({"step": progress.step, "ndcg@10": score})
         progress.since_best += 1
         if score > progress.best:
-            progress.best, progress.best_step, progress.since_best = score, progress.step, 0
+            progress.best, progress.since_best = score, 0
+        if score >= progress.best * (1 - self._run.settings.tolerance):
+            progress.best_step = progress.step
             self._best = {name: value.clone() for name, value in self._average.weights.items()}
 
     def _done_early(self) -> bool:
