@@ -34,7 +34,7 @@ method = "full"
 sequence = "{sequence}"
 tasks = {{ next_item = 0.5, request = 0.2, item_text = 0.15, explanation = 0.15 }}
 epochs = 1
-least_steps = 60
+least_steps = 150
 batch_tokens = 2048
 learning_rate = 1e-2
 """

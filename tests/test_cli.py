@@ -157,7 +157,7 @@ def test_bad_rows_are_set_aside(
 def test_ctrl_c_keeps_the_state_and_resume_goes_on(shop: Path) -> None:
     recipe = shop / "long.toml"
     text = write_small_recipe(recipe, "gpt2").read_text()
-    recipe.write_text(text.replace("least_steps = 60", "least_steps = 1500"))
+    recipe.write_text(text.replace("least_steps = 150", "least_steps = 1500"))
     out = shop / "resumed"
     command = [sys.executable, "-m", "p5rec", "fit", str(shop / "events.csv")]
     command += [str(shop / "items.csv"), "--recipe", str(recipe), "--out", str(out)]
