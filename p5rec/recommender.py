@@ -25,7 +25,7 @@ from p5rec.decoding.wanted import Plan, Wanted
 from p5rec.errors import NotFittedError, RecipeError, RequestError
 from p5rec.language.explain import Explainer
 from p5rec.language.explanation import Explanation
-from p5rec.language.requests import Request, denied_rows
+from p5rec.language.requests import Request, denied_rows, named_rows
 from p5rec.language.word_index import WordIndex
 from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.recipe import Recipe
@@ -270,8 +270,10 @@ class Recommender:
         """Items that fit a request in plain words.
 
         Limits in the words ("not chips", "under $5") rule items out; the rest guides the walk.
-        The limits that were understood come back as notices. Further keywords are those of
-        :meth:`recommend`, without ``steer``: the request is what steers.
+        Items whose own words say what is wished come first, in the model's order; where there are
+        fewer than ``k`` of them, the model chooses among the others. The limits that were
+        understood come back as notices. Further keywords are those of :meth:`recommend`, without
+        ``steer``: the request is what steers.
 
         :raises RequestError: if the request is empty or longer than 64 KiB, or ``k`` or what is
             wanted cannot be.
@@ -282,14 +284,16 @@ class Recommender:
         words = self._word_index
         parsed = Request.parse(request, words)
         histories, _ = Histories.from_events([history], self.catalogue)
-        plan = Plan(
-            wanted,
-            self._filters,
-            histories,
-            prompt=self._request_prompt(parsed.wish or parsed.text),
-            denied=denied_rows(parsed, words),
-        )
-        found = self._ranker.search(histories, k=k, selection=plan.selection, prior=False)
+        prompt = self._request_prompt(parsed.wish or parsed.text)
+        denied, named = denied_rows(parsed, words), named_rows(parsed, words)
+        unnamed = np.setdiff1d(np.arange(len(self.catalogue)), named, assume_unique=True)
+        found = Found(np.empty((1, 0), np.int64), np.empty((1, 0)))
+        for others in (unnamed, named):
+            out = np.union1d(denied, others)
+            plan = Plan(wanted, self._filters, histories, prompt=prompt, denied=out)
+            more = self._ranker.search(histories, k=k, selection=plan.selection, prior=False)
+            found = _first(found, more, k)
+        plan = Plan(wanted, self._filters, histories, prompt=prompt, denied=denied)
         notices = [parsed.describe()]
         _tell_why_empty(found, plan, notices)
         return self._recommendations(found, notices)[0]
@@ -413,6 +417,14 @@ def _as_histories(history: History | Sequence[History]) -> tuple[bool, list[Hist
             "the histories mix item ids and lists. Give one list of item ids, or a list of lists."
         )
     return False, list(several)
+
+
+def _first(one: Found, other: Found, k: int) -> Found:
+    """The ``k`` best of two searches of one history: all of the first, then of the second."""
+    items = np.concatenate([one.items, other.items], axis=1)
+    scores = np.concatenate([one.scores, other.scores], axis=1)
+    there = np.argsort(items < 0, axis=1, kind="stable")[:, :k]
+    return Found(np.take_along_axis(items, there, 1), np.take_along_axis(scores, there, 1))
 
 
 def _tell_why_empty(found: Found, plan: Plan, notices: Sequence[list[str]]) -> None:

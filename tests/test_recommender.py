@@ -182,3 +182,9 @@ def test_all_problems_of_bad_events_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         Recommender.from_base("gpt2-mini").fit(tmp_path / "bad.csv", tmp_path / "items.csv")
     assert len(caught.value.problems) >= 3
+
+
+def test_items_that_say_what_is_asked_for_come_first(fitted: Recommender) -> None:
+    found = fitted.ask("something crunchy, not chips", k=11)
+    assert {one.item_id for one in found[:2]} == {"granola", "nuts"}
+    assert {one.item_id for one in found} == set(IDS) - {"chips"}

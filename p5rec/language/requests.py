@@ -13,6 +13,7 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.errors import RequestError
 from p5rec.language.facts import ItemFacts, facts_of
 from p5rec.language.limits import Limit, Price, limits
+from p5rec.language.vocabulary import FUNCTION_WORDS
 from p5rec.language.word_index import WordIndex
 from p5rec.language.words import words
 from p5rec.prompting.cleaning import clean
@@ -168,6 +169,33 @@ def denied_rows(request: Request, index: WordIndex) -> IntArray:
     if price.high is not None:
         out |= ~(index.prices < price.high if price.high_open else index.prices <= price.high)
     return np.flatnonzero(out).astype(np.int64)
+
+
+def named_rows(request: Request, index: WordIndex, *, share: float = 0.5) -> IntArray:
+    """The catalogue rows whose words say the most of what is wished, ascending.
+
+    A word of the wish counts by how rare it is among the items (its inverse document frequency);
+    words of grammar and words that over a quarter of the items have do not count. Rows that the
+    request rules out are no candidates.
+
+    :param share: a row is named if its words count at least so much of the best row's.
+    :return: nothing if no item has a word of the wish.
+
+    >>> import pyarrow as pa
+    >>> titles = "Frozen pizza,Frozen peas,Pizza cutter,Salt,Tea,Oil,Oats,Jam".split(",")
+    >>> table = pa.table({"item_id": [str(row) for row in range(8)], "title": titles})
+    >>> shop = WordIndex(Catalogue.from_table(table))
+    >>> named_rows(Request.parse("a frozen pizza", shop), shop, share=0.9).tolist()
+    [0]
+    """
+    score = np.zeros(index.n_items)
+    for word in dict.fromkeys(words(request.wish[:SEARCHED])):
+        rows = index.rows(word)
+        if word not in FUNCTION_WORDS and 0 < len(rows) <= max(1, index.n_items / 4):
+            score[rows] += np.log(index.n_items / len(rows))
+    score[denied_rows(request, index)] = 0
+    best = score.max(initial=0)
+    return np.flatnonzero(score >= share * best) if best > 0 else np.empty(0, dtype=np.int64)
 
 
 _OPENERS = (
