@@ -175,27 +175,42 @@ def named_rows(request: Request, index: WordIndex, *, share: float = 0.5) -> Int
     """The catalogue rows whose words say the most of what is wished, ascending.
 
     A word of the wish counts by how rare it is among the items (its inverse document frequency);
-    words of grammar and words that over a quarter of the items have do not count. Rows that the
-    request rules out are no candidates.
+    words of grammar and words that over a quarter of the items have do not count. What follows
+    "for" is the occasion and counts only if no item has a word of the thing before it. Rows that
+    the request rules out are no candidates.
 
     :param share: a row is named if its words count at least so much of the best row's.
     :return: nothing if no item has a word of the wish.
 
     >>> import pyarrow as pa
-    >>> titles = "Frozen pizza,Frozen peas,Pizza cutter,Salt,Tea,Oil,Oats,Jam".split(",")
+    >>> titles = "Frozen pizza,Frozen peas,Pizza cutter,Salt,Tea,Oil,Party hats,Jam".split(",")
     >>> table = pa.table({"item_id": [str(row) for row in range(8)], "title": titles})
     >>> shop = WordIndex(Catalogue.from_table(table))
     >>> named_rows(Request.parse("a frozen pizza", shop), shop, share=0.9).tolist()
     [0]
+    >>> named_rows(Request.parse("pizza for a party", shop), shop).tolist()
+    [0, 2]
     """
+    wished = words(request.wish[:SEARCHED])
+    thing = wished[: wished.index("for")] if "for" in wished else []
+    denied = denied_rows(request, index)
+    for said in (thing, wished):
+        score = _telling(said, index)
+        score[denied] = 0
+        best = score.max(initial=0)
+        if best > 0:
+            return np.flatnonzero(score >= share * best)
+    return np.empty(0, dtype=np.int64)
+
+
+def _telling(said: list[str], index: WordIndex) -> NDArray[np.float64]:
+    """How much of what is said each item's words tell, ``float64[n_items]``."""
     score = np.zeros(index.n_items)
-    for word in dict.fromkeys(words(request.wish[:SEARCHED])):
+    for word in dict.fromkeys(said):
         rows = index.rows(word)
         if word not in FUNCTION_WORDS and 0 < len(rows) <= max(1, index.n_items / 4):
             score[rows] += np.log(index.n_items / len(rows))
-    score[denied_rows(request, index)] = 0
-    best = score.max(initial=0)
-    return np.flatnonzero(score >= share * best) if best > 0 else np.empty(0, dtype=np.int64)
+    return score
 
 
 _OPENERS = (
