@@ -288,11 +288,13 @@ class Recommender:
         denied, named = denied_rows(parsed, words), named_rows(parsed, words)
         unnamed = np.setdiff1d(np.arange(len(self.catalogue)), named, assume_unique=True)
         found = Found(np.empty((1, 0), np.int64), np.empty((1, 0)))
-        for others in (unnamed, named):
+        for others in (unnamed, named) if len(named) else (named,):
             out = np.union1d(denied, others)
             plan = Plan(wanted, self._filters, histories, prompt=prompt, denied=out)
             more = self._ranker.search(histories, k=k, selection=plan.selection, prior=False)
             found = _first(found, more, k)
+            if np.count_nonzero(found.items >= 0) == k:
+                break
         plan = Plan(wanted, self._filters, histories, prompt=prompt, denied=denied)
         notices = [parsed.describe()]
         _tell_why_empty(found, plan, notices)
