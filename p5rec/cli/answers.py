@@ -1,0 +1,135 @@
+"""The commands that answer with items or sentences: recommend, ask, explain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from p5rec.cli.common import history_of, listed, load_bundle, print_answer, print_items
+from p5rec.cli.options import (
+    Allow,
+    AsJson,
+    Beams,
+    Bundle,
+    Deny,
+    DrawSeed,
+    ExcludeHistory,
+    FilterText,
+    HistoryText,
+    K,
+    Quiet,
+    StrategyName,
+)
+from p5rec.errors import RequestError
+
+if TYPE_CHECKING:
+    from p5rec.decoding.wanted import Wanted
+
+
+def recommend(
+    bundle: Bundle,
+    history: HistoryText = "",
+    k: K = 10,
+    exclude_history: ExcludeHistory = False,
+    filter_text: FilterText = None,
+    allow: Allow = None,
+    deny: Deny = "",
+    strategy: StrategyName = None,
+    beams: Beams = None,
+    category: Annotated[str | None, typer.Option(help="Steer to a category.")] = None,
+    price: Annotated[str | None, typer.Option(help="Steer to a price: 5-20, 5- or -20.")] = None,
+    style: Annotated[str | None, typer.Option(help="Steer by words.")] = None,
+    hard: Annotated[
+        bool, typer.Option("--hard", help="Category and price are limits, not wishes.")
+    ] = False,
+    seed: DrawSeed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print what comes next after a history."""
+    wanted = _wanted(exclude_history, filter_text, allow, deny, strategy, beams, seed)
+    if category or price or style:
+        from p5rec.decoding.wanted import Steer
+
+        bounds = None if price is None else _price(price)
+        wanted["steer"] = Steer(category=category, price=bounds, style=style, hard=hard)
+    elif hard:
+        raise RequestError("--hard goes with --category or --price. Give one of them.")
+    recommender = load_bundle(bundle)
+    found = recommender.recommend(history_of(history), k=k, **wanted)
+    print_items(recommender, found, as_json, quiet)
+
+
+def ask(
+    bundle: Bundle,
+    request: Annotated[str, typer.Argument(help="What is wanted, in plain words.")],
+    history: HistoryText = "",
+    k: K = 10,
+    exclude_history: ExcludeHistory = False,
+    filter_text: FilterText = None,
+    allow: Allow = None,
+    deny: Deny = "",
+    strategy: StrategyName = None,
+    beams: Beams = None,
+    seed: DrawSeed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print items that fit a request in plain words."""
+    wanted = _wanted(exclude_history, filter_text, allow, deny, strategy, beams, seed)
+    recommender = load_bundle(bundle)
+    found = recommender.ask(request, history=history_of(history), k=k, **wanted)
+    print_items(recommender, found, as_json, quiet)
+
+
+def explain(
+    bundle: Bundle,
+    item: Annotated[str, typer.Option(help="The item to explain.")],
+    history: HistoryText = "",
+    generate: Annotated[
+        bool, typer.Option(help="Let the model write, or take a plain sentence.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Print why an item fits a history, and the evidence."""
+    recommender = load_bundle(bundle)
+    explanation = recommender.explain(history_of(history), item, generate=generate)
+    lines = [explanation.text]
+    for event in explanation.evidence.events:
+        name = recommender.catalogue.name(event.item)
+        lines.append(
+            f"evidence\t{recommender.catalogue.item_ids[event.item]}\t{name}\t{event.weight:+.3f}"
+        )
+    print_answer(explanation.to_dict(recommender.catalogue), as_json, lines)
+
+
+def _wanted(
+    exclude_history: bool,
+    filter_text: str | None,
+    allow: str | None,
+    deny: str,
+    strategy: str | None,
+    beams: int | None,
+    seed: int,
+) -> Wanted:
+    return {
+        "exclude_history": exclude_history,
+        "filter": filter_text,
+        "allow": None if allow is None else listed(allow),
+        "deny": listed(deny),
+        "strategy": strategy,
+        "beams": beams,
+        "seed": seed,
+    }
+
+
+def _price(text: str) -> tuple[float | None, float | None]:
+    low, dash, high = text.partition("-")
+    try:
+        bounds = float(low) if low.strip() else None, float(high) if high.strip() else None
+    except ValueError:
+        dash = ""
+    if not dash or bounds == (None, None):
+        raise RequestError(f"--price {text!r}: expected LOW-HIGH, LOW- or -HIGH, such as 5-20.")
+    return bounds

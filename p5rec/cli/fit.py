@@ -1,0 +1,111 @@
+"""`p5rec fit`: from a log and a catalogue to a folder with a recommender."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from p5rec.cli.common import print_answer
+from p5rec.cli.options import AsJson, Quiet, Seed
+from p5rec.errors import RequestError
+from p5rec.progress import Reporter
+
+_COLUMNS = {
+    "events": ("user_id", "item_id", "timestamp", "position", "session_id", "behaviour", "rating"),
+    "items": ("item_id", "title", "brand", "categories", "variant", "description", "price"),
+}
+
+
+def fit(
+    events: Annotated[Path, typer.Argument(help="Who did what when: CSV, JSONL or Parquet.")],
+    items: Annotated[Path, typer.Argument(help="The catalogue: CSV, JSONL or Parquet.")],
+    out: Annotated[Path, typer.Option(help="Folder for the fitted recommender.")],
+    recipe: Annotated[str, typer.Option(help="A recipe's name or path.")] = "gpt2-mini",
+    base: Annotated[str | None, typer.Option(help="Another base model: name or folder.")] = None,
+    users: Annotated[Path | None, typer.Option(help="What is known about users.")] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(help="A column's name in your files: user_id=customer.")
+    ] = None,
+    on_bad_rows: Annotated[
+        Literal["strict", "quarantine"],
+        typer.Option(help="Refuse an input with bad rows, or set them aside beside --out."),
+    ] = "strict",
+    hold_out: Annotated[
+        Literal["nothing", "last-basket"],
+        typer.Option(help="Keep each user's last basket out of training, for `evaluate`."),
+    ] = "nothing",
+    prompts: Annotated[Path | None, typer.Option(help="Folder with templates of your own.")] = None,
+    seed: Seed = 0,
+    max_minutes: Annotated[float | None, typer.Option(help="Stop training after.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fine-tune a language model on a log and write the recommender to a folder."""
+    from p5rec.data.loading import check_against, load_catalogue, load_events, load_users
+    from p5rec.model.bundle import check_writable
+    from p5rec.recommender import Recommender
+
+    check_writable(out)
+    state = out.parent / f"{out.name}.training"
+    chosen = Recommender.from_base(base, recipe=recipe) if base else Recommender.from_base(recipe)
+    mapping = _mapping(columns or [])
+
+    def aside(name: str) -> dict[str, Any]:
+        if on_bad_rows == "strict":
+            return {"policy": "strict"}
+        state.mkdir(parents=True, exist_ok=True)
+        return {"policy": "quarantine", "quarantine_file": state / f"bad-{name}.jsonl"}
+
+    catalogue = load_catalogue(items, columns=_known(mapping, "items"), **aside("items"))
+    log = load_events(events, columns=_known(mapping, "events"), **aside("events"))
+    log = check_against(log, catalogue, **aside("unknown-items"))
+    people = load_users(users, **aside("users")) if users is not None else None
+    reporter = Reporter(quiet=quiet)
+    for note in (*catalogue.notes, *log.notes):
+        reporter.say(note)
+    try:
+        chosen.fit(
+            log,
+            catalogue,
+            users=people,
+            hold_out=hold_out,
+            prompts=prompts,
+            seed=seed,
+            folder=state,
+            resume=resume,
+            max_minutes=max_minutes,
+            reporter=reporter,
+        )
+    except KeyboardInterrupt:
+        reporter.say("Stopped. The same command with --resume goes on from here.")
+        raise typer.Exit(130) from None
+    chosen.save_pretrained(out)
+    _forget(state)
+    about = {key: value for key, value in chosen.about["training"].items() if key != "curve"}
+    print_answer(about, as_json, [f"{key}\t{value}" for key, value in about.items()])
+
+
+def _mapping(given: list[str]) -> dict[str, str]:
+    mapping = {}
+    for one in given:
+        name, equals, theirs = one.partition("=")
+        if not equals or not theirs:
+            raise RequestError(f"--columns {one!r}: expected NAME=YOURS, such as user_id=customer.")
+        mapping[name] = theirs
+    return mapping
+
+
+def _known(mapping: dict[str, str], table: str) -> dict[str, str]:
+    return {name: theirs for name, theirs in mapping.items() if name in _COLUMNS[table]}
+
+
+def _forget(state: Path) -> None:
+    """Remove the state of a finished run; files of bad rows stay."""
+    from p5rec.training.checkpoint import FILE
+
+    (state / FILE).unlink(missing_ok=True)
+    if state.is_dir() and not any(state.iterdir()):
+        state.rmdir()
