@@ -1,60 +1,20 @@
-"""Draws the plots of the report as SVG that stands in the page itself.
-
-Text and lines take the colour of the reader's theme: they are drawn in a marker colour that the
-SVG's own style sheet sets for a light and a dark page.
-"""
+"""Draws the plots of the report of a comparison."""
 
 from __future__ import annotations
 
-import io
-import warnings
-from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from p5rec.errors import RequestError
+from p5rec.evaluation.drawing import BASELINE, INK, MODEL, SECOND, drawing, short, ticks, wrapped
 from p5rec.evaluation.summary import Row
 
 if TYPE_CHECKING:
     from p5rec.evaluation.report import TrainingPoint
 
-MODEL, BASELINE, SECOND = "#2f74d0", "#9aa5b1", "#d9822b"
-_INK, _FAINT = "#010203", "#040506"
-_THEME = (
-    "<style>svg{--ink:#1c2733;--faint:#c9d1d9}"
-    "@media (prefers-color-scheme: dark){svg{--ink:#e6ebf0;--faint:#3d4855}}</style>"
-)
-_RC = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "p5rec",
-    "text.parse_math": False,
-    "font.family": ["DejaVu Sans"],
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.edgecolor": _FAINT,
-    "axes.labelcolor": _INK,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.facecolor": "none",
-    "axes.grid": False,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": _FAINT,
-    "grid.linewidth": 0.6,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "figure.facecolor": "none",
-}
-
 
 def bars(rows: Sequence[Row], metrics: Sequence[str]) -> str:
     """Means with 95% intervals, one panel a metric, one bar a ranker; a data address of an SVG."""
-    with _drawing(9.8, 0.75 + 0.42 * len(rows)) as (figure, image):
+    with drawing(9.8, 0.75 + 0.42 * len(rows)) as (figure, image):
         panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
         places = range(len(rows))
         for axes, metric in zip(panels, metrics, strict=True):
@@ -63,16 +23,16 @@ def bars(rows: Sequence[Row], metrics: Sequence[str]) -> str:
             around = [[v.mean - v.low for v in values], [v.high - v.mean for v in values]]
             colours = [MODEL if row.is_model else BASELINE for row in rows]
             axes.barh(places, means, height=0.62, color=colours)
-            axes.errorbar(means, places, xerr=around, fmt="none", ecolor=_INK, capsize=3, lw=1.2)
+            axes.errorbar(means, places, xerr=around, fmt="none", ecolor=INK, capsize=3, lw=1.2)
             reach = max((value.high for value in values), default=0.0) or 1.0
             for place, value in zip(places, values, strict=True):
                 axes.text(value.high + 0.025 * reach, place, f"{value.mean:.3f}", va="center")
             axes.set_xlim(0, 1.22 * reach)
             axes.set_title(metric)
-            axes.xaxis.set_major_locator(_ticks(4))
+            axes.xaxis.set_major_locator(ticks(4))
             axes.grid(axis="x")
             axes.spines["bottom"].set_visible(False)
-        panels[0].set_yticks(places, [_short(row.label) for row in rows])
+        panels[0].set_yticks(places, [short(row.label) for row in rows])
         panels[0].invert_yaxis()
     return image()
 
@@ -89,15 +49,15 @@ def training_curve(points: Sequence[TrainingPoint]) -> str:
         )
         if series
     ]
-    with _drawing(9.8, 3.1) as (figure, image):
+    with drawing(9.8, 3.1) as (figure, image):
         panels = figure.subplots(1, max(len(drawn), 1), squeeze=False)[0]
         for axes, (name, series, colour, mark) in zip(panels, drawn, strict=False):
             steps, values = zip(*series, strict=True)
             axes.plot(steps, values, color=colour, marker=mark, markersize=4, lw=1.8)
             axes.set_title(name)
             axes.set_xlabel("step")
-            axes.xaxis.set_major_locator(_ticks(5, integer=True))
-            axes.yaxis.set_major_locator(_ticks(5))
+            axes.xaxis.set_major_locator(ticks(5, integer=True))
+            axes.yaxis.set_major_locator(ticks(5))
             axes.grid(axis="y")
             if name.startswith("validation"):
                 best = max(series, key=lambda pair: pair[1])
@@ -116,7 +76,7 @@ def heat_map(weights: Mapping[str, Mapping[str, float]]) -> str:
     """Weights by level and feature, stronger colour for larger ones; a data address of an SVG."""
     features = list(dict.fromkeys(name for level in weights.values() for name in level))
     largest = max((abs(w) for level in weights.values() for w in level.values()), default=0) or 1.0
-    with _drawing(1.8 + 0.95 * max(len(features), 3), 1.0 + 0.46 * len(weights)) as (figure, image):
+    with drawing(1.8 + 0.95 * max(len(features), 3), 1.0 + 0.46 * len(weights)) as (figure, image):
         axes = figure.subplots()
         for row, level in enumerate(weights.values()):
             for column, name in enumerate(features):
@@ -129,54 +89,8 @@ def heat_map(weights: Mapping[str, Mapping[str, float]]) -> str:
                 axes.text(column, row, text, ha="center", va="center")
         axes.set_xlim(-0.5, len(features) - 0.5)
         axes.set_ylim(len(weights) - 0.5, -0.5)
-        axes.set_xticks(range(len(features)), [_wrapped(name) for name in features])
-        axes.set_yticks(range(len(weights)), [_short(name) for name in weights])
+        axes.set_xticks(range(len(features)), [wrapped(name) for name in features])
+        axes.set_yticks(range(len(weights)), [short(name) for name in weights])
         axes.xaxis.tick_top()
         axes.spines[:].set_visible(False)
     return image()
-
-
-@contextmanager
-def _drawing(width: float, height: float) -> Iterator[tuple[Any, Callable[[], str]]]:
-    """A figure of so many inches, and a function that gives its data address."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
-    except ImportError as error:
-        raise RequestError(
-            "the report needs matplotlib, which is not installed. Install it with"
-            " pip install 'p5rec[report]'."
-        ) from error
-    with matplotlib.rc_context(_RC), warnings.catch_warnings():
-        # The reader's browser has the glyphs that the drawing font lacks.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        layout = ConstrainedLayoutEngine(wspace=0.06)
-        figure = Figure(figsize=(width, height), layout=layout)
-        pages: list[str] = []
-        yield figure, lambda: pages[0]
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-        pages.append(_data_address(file.getvalue()))
-
-
-def _data_address(svg: str) -> str:
-    svg = svg[svg.index("<svg") :]
-    svg = svg.replace(_INK, "var(--ink)").replace(_FAINT, "var(--faint)")
-    at = svg.index(">") + 1
-    svg = svg[:at] + _THEME + svg[at:]
-    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode("ascii")
-
-
-def _ticks(most: int, *, integer: bool = False) -> Any:  # noqa: ANN401 (matplotlib has no types)
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(nbins=most, integer=integer)
-
-
-def _short(text: str, most: int = 28) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _wrapped(text: str) -> str:
-    return "\n".join(_short(word, 14) for word in text.replace("_", " ").split(maxsplit=2))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from p5rec.errors import RequestError
 from p5rec.evaluation import figures
+from p5rec.evaluation.page import write_page
 from p5rec.evaluation.protocol import PLAIN, UNSEEN, Result
 from p5rec.evaluation.significance import Interval
 from p5rec.evaluation.summary import REFERENCE, Row, shown_metrics, summarise
@@ -142,13 +140,11 @@ def write_html(
     """
     sections = sections or Sections()
     rows = summarise(results, model=model)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = (files("p5rec.evaluation") / "report.html.j2").read_text(encoding="utf-8")
     protocols = {row.protocol: [r for r in rows if r.protocol == row.protocol] for row in rows}
     metrics = shown_metrics(rows, HEADLINE)
-    page = environment.from_string(template).render(
+    write_page(
+        path,
+        "report.html.j2",
         title=title,
         cards=_cards(rows, metrics),
         protocols=protocols,
@@ -160,14 +156,6 @@ def write_html(
         ratio_text=ratio_text,
         sections=sections,
     )
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RequestError(
-            f"the report cannot be written to {path}: {error.strerror}. Name a file in a folder"
-            " that can be written."
-        ) from error
 
 
 def ratio_text(row: Row, metric: str) -> str:
