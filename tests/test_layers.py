@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "resources": {"errors"},
     "progress": set(),
     "data": FLOOR,
-    "ids": FLOOR | {"data.catalogue"},
+    "ids": FLOOR | {"data.catalogue", "data.events"},
     "prompting": FLOOR,
     "model": GROUND,
     "decoding": GROUND | {"model"},

@@ -57,10 +57,10 @@ def group_levels(
     and children must be numbered by content. A node that is narrow enough has the one group
     ``(all)``.
     """
-    members, first = _members(children)
+    averaging, first = members(children)
     nodes = parents[first]
-    vectors = (members @ texts.vectors).astype(np.float32)
-    words = csr_matrix(members @ texts.weights)
+    vectors = (averaging @ texts.vectors).astype(np.float32)
+    words = csr_matrix(averaging @ texts.weights)
     for below in range(_levels_needed(int(np.bincount(nodes).max()), max_width), 0, -1):
         capacity = max_width**below
         parts = _divide(nodes, vectors, capacity=capacity, max_width=max_width)
@@ -78,13 +78,20 @@ def group_levels(
         nodes = number_nodes(nodes, codes)
 
 
-def _members(children: Ints) -> tuple[csr_matrix, Ints]:
+def members(children: Ints) -> tuple[csr_matrix, Ints]:
     """The matrix that averages the rows of items into rows of children, and a first item each."""
     _, first, counts = np.unique(children, return_index=True, return_counts=True)
     order = np.argsort(children, kind="stable")
     shares = np.repeat((1.0 / counts).astype(np.float32), counts)
     bounds = np.concatenate([[0], np.cumsum(counts)])
     return csr_matrix((shares, order, bounds), shape=(len(counts), len(children))), first
+
+
+def code_words(codes: Ints, texts: TextVectors) -> tuple[str, ...]:
+    """For each code, the words that set its items apart from all others, no two the same."""
+    nodes = np.zeros_like(codes)
+    telling = _telling_words(nodes, codes, texts.weights, texts.terms)
+    return tuple(numbered_apart(telling))
 
 
 def _levels_needed(widest: int, max_width: int) -> int:
@@ -111,8 +118,8 @@ def _telling_words(
 ) -> list[str]:
     """For each group, in order of node and part, the words that set it apart from its node."""
     node_numbers = number_nodes(nodes, np.zeros_like(nodes))
-    of_groups, first = _members(number_nodes(nodes, parts))
-    of_nodes, _ = _members(node_numbers)
+    of_groups, first = members(number_nodes(nodes, parts))
+    of_nodes, _ = members(node_numbers)
     group_words, node_words = csr_matrix(of_groups @ words), csr_matrix(of_nodes @ words)
     return [
         _label(group_words[[group]], node_words[[node]], terms)

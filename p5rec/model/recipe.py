@@ -19,7 +19,8 @@ from pydantic import (
 )
 
 from p5rec import resources
-from p5rec.errors import RecipeError
+from p5rec.errors import RecipeError, SemanticIDError
+from p5rec.ids.scheme import Kind, Leaves, Scheme, VectorKind
 
 Family = Literal["gpt2", "llama", "t5"]
 Task = Literal["next_item", "explanation", "request", "item_text"]
@@ -71,12 +72,26 @@ class Adapter(_Section):
 
 
 class IDs(_Section):
-    """How items get their semantic IDs."""
+    """How items get their semantic IDs: the fields of :class:`p5rec.ids.scheme.Scheme`."""
 
-    kind: Literal["attributes"] = "attributes"
+    kind: Kind = "attributes"
     levels: tuple[str, ...] = ()
-    leaves: Literal["unique", "shared"] = "unique"
+    leaves: Leaves = "unique"
     max_width: PositiveInt = 128
+    vectors: VectorKind = "both"
+    widths: tuple[PositiveInt, ...] = ()
+
+    @model_validator(mode="after")
+    def _a_scheme(self) -> IDs:
+        try:
+            self.scheme()
+        except SemanticIDError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def scheme(self) -> Scheme:
+        """The same, for those who make semantic IDs."""
+        return Scheme(**self.model_dump())
 
 
 class Prompting(_Section):

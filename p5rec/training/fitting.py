@@ -17,8 +17,7 @@ from p5rec.decoding.assembled import AssembledModel, tokenizer_texts
 from p5rec.decoding.history_index import HistoryIndex
 from p5rec.errors import TrainingError
 from p5rec.evaluation.metrics import evaluate_ranking
-from p5rec.ids.attributes import fit_attribute_ids
-from p5rec.ids.columns import default_levels
+from p5rec.ids.fit import fit_semantic_ids
 from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.base_models import load_base
 from p5rec.model.recipe import Recipe, Task
@@ -91,13 +90,8 @@ def _assemble(
 ) -> AssembledModel:
     catalogue = fitting.catalogue
     with reporter.bar("Semantic IDs"):
-        ids = fit_attribute_ids(
-            catalogue,
-            levels=recipe.ids.levels or default_levels(catalogue),
-            leaves=recipe.ids.leaves,
-            max_width=recipe.ids.max_width,
-            seed=fitting.seed,
-        )
+        scheme = recipe.ids.scheme()
+        ids = fit_semantic_ids(catalogue, scheme, histories=histories, seed=fitting.seed)
     with reporter.bar(f"Base model {recipe.base.name or recipe.name}"):
         texts = tokenizer_texts(catalogue, fitting.templates)
         base = load_base(recipe.base, texts=texts, seed=fitting.seed)

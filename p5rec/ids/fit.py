@@ -1,0 +1,56 @@
+"""From a catalogue and a scheme to semantic IDs: the one way in for all kinds."""
+
+from __future__ import annotations
+
+from p5rec.data.catalogue import Catalogue
+from p5rec.data.events import Histories
+from p5rec.ids.attributes import check_items, fit_attribute_ids
+from p5rec.ids.columns import default_levels
+from p5rec.ids.learned import fit_hybrid_ids, fit_residual_ids
+from p5rec.ids.scheme import Scheme
+from p5rec.ids.semantic_ids import SemanticIDs
+from p5rec.ids.vectors import fit_item_vectors
+
+
+def fit_semantic_ids(
+    catalogue: Catalogue,
+    scheme: Scheme,
+    *,
+    histories: Histories | None = None,
+    seed: int = 0,
+) -> SemanticIDs:
+    """Give each item of a catalogue a path, in the way that a scheme says.
+
+    :param histories: the training events, for vectors of what is chosen together; without them
+        vectors come from text alone. Held-out events must not be among them.
+    :raises SemanticIDError: if the scheme and the catalogue do not fit together.
+    """
+    check_items(catalogue)
+    levels = scheme.levels or tuple(default_levels(catalogue))
+    if scheme.kind == "attributes":
+        return fit_attribute_ids(
+            catalogue,
+            levels=levels,
+            leaves=scheme.leaves,
+            max_width=scheme.max_width,
+            seed=seed,
+        )
+    vectors = fit_item_vectors(catalogue, scheme.vectors, histories=histories, seed=seed)
+    if scheme.kind == "residual":
+        return fit_residual_ids(
+            vectors,
+            catalogue,
+            widths=scheme.widths,
+            leaves=scheme.leaves,
+            max_width=scheme.max_width,
+            seed=seed,
+        )
+    return fit_hybrid_ids(
+        vectors,
+        catalogue,
+        levels=levels,
+        widths=scheme.widths,
+        leaves=scheme.leaves,
+        max_width=scheme.max_width,
+        seed=seed,
+    )

@@ -1,0 +1,125 @@
+"""A tree of items in the making: levels of attributes, of clusters, and the items themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from p5rec.data.catalogue import Catalogue
+from p5rec.ids.clusters import cluster_level
+from p5rec.ids.content import full_texts, kind_texts
+from p5rec.ids.grouping import group_levels, number_nodes, widths
+from p5rec.ids.semantic_ids import LEAF_LEVEL, SemanticIDs
+from p5rec.ids.text_vectors import TextVectors, fit_text_vectors
+from p5rec.ids.vectors import ItemVectors
+from p5rec.ids.words import tidy
+
+Ints = npt.NDArray[np.int64]
+
+NO_TEXT = "(no text)"
+CLUSTER_LEVEL = "cluster"
+
+
+class Tree:
+    """A tree that grows level by level over items in content order."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        order: Ints,
+        *,
+        max_width: int,
+        seed: int,
+        taken: Sequence[str],
+    ) -> None:
+        self.catalogue, self.order = catalogue, order
+        self.max_width, self.seed = max_width, seed
+        self.taken = {*taken, LEAF_LEVEL}
+        self.names: list[str] = []
+        self.codes: list[Ints] = []
+        self.labels: list[tuple[str, ...]] = []
+        self.notes: list[str] = []
+        self.nodes: Ints = np.zeros(len(order), dtype=np.int64)
+
+    def add(self, name: str, codes: Ints, labels: tuple[str, ...]) -> None:
+        """Put a level of attribute codes below what is there."""
+        self._split_for(name, codes, kind_texts)
+        self._append(name, codes, labels)
+
+    def add_clusters(self, items: ItemVectors, sizes: Sequence[int]) -> None:
+        """Put levels of clusters below what is there, ``sizes`` codes a level."""
+        texts = TextVectors(items.texts.terms, items.texts.weights[self.order], items.texts.vectors)
+        vectors = items.vectors[self.order]
+        for number, size in enumerate(sizes):
+            below = int(np.prod(sizes[number + 1 :], dtype=np.int64)) * self.max_width
+            level = cluster_level(
+                self.nodes,
+                vectors,
+                texts,
+                size=size,
+                below=below,
+                first=number == 0,
+                seed=self.seed,
+            )
+            self._append(self._free_name(CLUSTER_LEVEL), level.codes, level.labels)
+
+    def add_leaves(self, *, unique: bool) -> None:
+        """Put the items themselves below what is there."""
+        items = np.arange(len(self.order))
+        self._split_for(LEAF_LEVEL, items, full_texts)
+        leaves = number_nodes(self.nodes, items)
+        if unique:
+            rows = self.order[np.argsort(leaves)].tolist()
+            labels = [tidy(self.catalogue.texts[row]) or NO_TEXT for row in rows]
+        else:
+            counts = np.bincount(self.nodes)
+            leaves -= (np.cumsum(counts) - counts)[self.nodes]
+            labels = [str(number + 1) for number in range(int(counts.max()))]
+        self._append(LEAF_LEVEL, leaves, tuple(labels))
+
+    def _append(self, name: str, codes: Ints, labels: tuple[str, ...]) -> None:
+        self.names.append(name)
+        self.codes.append(codes)
+        self.labels.append(labels)
+        self.nodes = number_nodes(self.nodes, codes)
+
+    def _split_for(
+        self, name: str, codes: Ints, describe: Callable[[Catalogue], list[str]]
+    ) -> None:
+        """Insert group levels if a node would have too many of the children to come."""
+        children = number_nodes(self.nodes, codes)
+        if widths(self.nodes, children).max() <= self.max_width:
+            return
+        texts = describe(self.catalogue)
+        vectors = fit_text_vectors([texts[row] for row in self.order.tolist()], seed=self.seed)
+        inserted = group_levels(self.nodes, children, max_width=self.max_width, texts=vectors)
+        for level in inserted:
+            group_name = self._free_name(f"{name} group")
+            self.notes.append(
+                f"level {group_name!r} was inserted: nodes with more than {self.max_width} "
+                f"children at level {name!r} were split ({level.divided} into "
+                f"{level.groups} groups)"
+            )
+            self._append(group_name, level.codes, level.labels)
+
+    def _free_name(self, name: str) -> str:
+        number = 1
+        free = name
+        while free in self.taken:
+            number += 1
+            free = f"{name} {number}"
+        self.taken.add(free)
+        return free
+
+    def finish(self, notes: Sequence[str] = ()) -> SemanticIDs:
+        """The tree as semantic IDs, rows in the order of the catalogue."""
+        codes = np.empty((len(self.order), len(self.names)), dtype=np.int32)
+        codes[self.order] = np.column_stack(self.codes)
+        return SemanticIDs(
+            levels=tuple(self.names),
+            codes=codes,
+            labels=tuple(self.labels),
+            notes=(*notes, *self.notes),
+        )
