@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from p5rec.data.events import Events
-from p5rec.data.splits import Split
 from p5rec.ids.semantic_ids import SemanticIDs
 
 
 def leaks(
     fit: Callable[[Events], SemanticIDs],
-    split: Split,
+    train: Events,
+    held_out: Events,
     *,
     ids: SemanticIDs | None = None,
     seed: int = 0,
@@ -24,8 +24,8 @@ def leaks(
     :param fit: makes IDs of all events of a log, the held-out ones included: it splits by itself.
     :param ids: what ``fit`` makes of the log as it is, if that is known already.
     """
-    every = pa.concat_tables([split.train.table, split.validation.table, split.test.table])
-    kept = np.arange(len(split.train))
+    every = pa.concat_tables([train.table, held_out.table])
+    kept = np.arange(len(train))
     moved = len(kept) + np.random.default_rng(seed).permutation(len(every) - len(kept))
     items = every["item_id"].take(pa.array(np.concatenate([kept, moved])))
     column = every.column_names.index("item_id")
