@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Event, Events, Histories
 from p5rec.data.loading import check_against, load_catalogue, load_events, load_users
-from p5rec.data.splits import Cases, Split, leave_last_basket, validate_last_basket
+from p5rec.data.splits import Cases, Split, leave_last_basket, leave_one_out, validate_last_basket
 from p5rec.data.tables import Source
 from p5rec.data.users import Users
 from p5rec.decoding.assembled import AssembledModel
@@ -37,7 +37,7 @@ from p5rec.prompting.templates import load_templates
 from p5rec.training.fitting import Fitting, fingerprint, fit_model
 
 History = Sequence[str | Event]
-HoldOut = Literal["nothing", "last-basket"]
+HoldOut = Literal["nothing", "last-basket", "leave-one-out"]
 LARGEST_K = 1000
 
 
@@ -126,7 +126,8 @@ class Recommender:
         :param events: who did what when: a file, a data frame, a table, or :class:`Events`.
         :param items: the catalogue, in the same forms.
         :param hold_out: ``last-basket`` keeps each user's last basket out of training, so that
-            :meth:`held_out` can be evaluated honestly.
+            :meth:`held_out` can be evaluated honestly; ``leave-one-out`` each user's last two
+            events, the protocol of the published benchmarks.
         :param prompts: a folder of templates to use in place of those that ship.
         :param folder: where the state of the run is kept, so that it can be resumed.
         :param resume: go on with the run in ``folder``, if there is one.
@@ -320,7 +321,7 @@ class Recommender:
         return recommender
 
     def held_out(self, events: Source | Events) -> Cases:
-        """Each user's last basket and what came before it, of events that training did not see.
+        """Each user's last basket (or last event, for ``leave-one-out``) and what came before it.
 
         :raises RequestError: if training saw these events whole, so that figures would mean
             nothing.
@@ -329,12 +330,14 @@ class Recommender:
         log = check_against(log, self.catalogue)
         training = self.about.get("training", {})
         same = training.get("events_sha256") == fingerprint(log.table)
-        if same and training.get("hold_out") != "last-basket":
+        if same and training.get("hold_out") not in ("last-basket", "leave-one-out"):
             raise RequestError(
                 "training saw these events to the last basket, so figures on them would mean "
                 "nothing. Fit with hold_out='last-basket' (--hold-out last-basket), or evaluate "
                 "on other events."
             )
+        if training.get("hold_out") == "leave-one-out":
+            return leave_one_out(log).cases("test", self.catalogue)
         return leave_last_basket(log, validation_users=0).cases("test", self.catalogue)
 
     def rank(self, histories: Histories, *, k: int, exclude_history: bool = False) -> np.ndarray:
@@ -398,9 +401,12 @@ class Recommender:
 def _split(events: Events, hold_out: HoldOut, validation_users: int, seed: int) -> Split:
     if hold_out == "last-basket":
         return leave_last_basket(events, validation_users=validation_users, seed=seed)
+    if hold_out == "leave-one-out":
+        return leave_one_out(events)
     if hold_out != "nothing":
         raise RequestError(
-            f"hold_out is {hold_out!r}; expected 'nothing' or 'last-basket'. Choose one of them."
+            f"hold_out is {hold_out!r}; expected 'nothing', 'last-basket' or 'leave-one-out'. "
+            "Choose one of them."
         )
     return validate_last_basket(events, users=validation_users, seed=seed)
 

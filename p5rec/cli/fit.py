@@ -33,8 +33,8 @@ def fit(
         typer.Option(help="Refuse an input with bad rows, or set them aside beside --out."),
     ] = "strict",
     hold_out: Annotated[
-        Literal["nothing", "last-basket"],
-        typer.Option(help="Keep each user's last basket out of training, for `evaluate`."),
+        Literal["nothing", "last-basket", "leave-one-out"],
+        typer.Option(help="Keep each user's last basket (or two events) out of training."),
     ] = "nothing",
     prompts: Annotated[Path | None, typer.Option(help="Folder with templates of your own.")] = None,
     seed: Seed = 0,
