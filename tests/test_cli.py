@@ -62,6 +62,8 @@ def test_json_everywhere(
         ["explain", bundle, "--history", "oats", "--item", "honey"],
         ["evaluate", bundle, shop / "events.csv", "-q"],
         ["ids", "show", bundle, "honey"],
+        ["ids", "report", bundle, "--events", shop / "events.csv", "-q"],
+        ["ids", "compare", shop / "items.csv", "--events", shop / "events.csv", "-q"],
         ["ls", "prompts"],
     ]
     for words in commands:

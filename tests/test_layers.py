@@ -45,7 +45,10 @@ ALLOWED: dict[str, set[str]] = {
 }
 
 TORCH_FREE_ROOMS = ("errors", "resources", "data", "ids", "prompting")
-TORCH_FREE_MODULES = ("evaluation.metrics", "evaluation.baselines", "evaluation.significance")
+TORCH_FREE_MODULES = (
+    *("evaluation.metrics", "evaluation.baselines", "evaluation.significance"),
+    *("evaluation.ids_assessment", "evaluation.ids_report"),
+)
 TORCH = {"torch", "accelerate", "peft", "safetensors.torch"}
 
 

@@ -1,14 +1,28 @@
-"""`p5rec ids`: look at semantic IDs."""
+"""`p5rec ids`: look at semantic IDs, measure and compare them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from p5rec.cli.common import load_bundle, print_answer
-from p5rec.cli.options import AsJson, Bundle
+from p5rec.cli.options import AsJson, Bundle, Quiet
 from p5rec.errors import RequestError
+from p5rec.progress import Reporter
+
+if TYPE_CHECKING:
+    from p5rec.data.catalogue import Catalogue
+    from p5rec.evaluation.ids_report import Subject
+
+Html = Annotated[Path | None, typer.Option("--html", help="Write an HTML report here.")]
+Sample = Annotated[int, typer.Option(help="Of so many items the neighbours are found.", min=1)]
+AnySeed = Annotated[int, typer.Option("--seed", help="Same seed, same figures.")]
+LogFile = Annotated[
+    Path | None,
+    typer.Option("--events", help="Who did what when; for what is chosen together, and the leaks."),
+]
 
 ids_app = typer.Typer(help="Look at semantic IDs.", no_args_is_help=True)
 
@@ -31,3 +45,79 @@ def ids_show(
         )
     subject = (recommender.model.ids, recommender.catalogue, row)
     print_answer(place_of_item(*subject).as_dict(), as_json, tree_of_item(*subject))
+
+
+@ids_app.command("report")
+def ids_report(
+    bundle: Bundle,
+    events: LogFile = None,
+    html: Html = None,
+    sample: Sample = 2000,
+    seed: AnySeed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure the semantic IDs of a recommender."""
+    from p5rec.data.loading import check_against, load_events
+    from p5rec.evaluation.ids_assessment import Judge
+    from p5rec.evaluation.ids_report import Subject
+    from p5rec.ids.quality import measure
+
+    recommender = load_bundle(bundle)
+    reporter = Reporter(quiet=quiet)
+    catalogue, ids = recommender.catalogue, recommender.model.ids
+    log = None if events is None else check_against(load_events(events), catalogue)
+    if log is not None and recommender.about["training"]["hold_out"] == "nothing":
+        reporter.say(
+            "Note: this recommender learnt from all events, so held-out neighbours were not held "
+            "out of its own fit. Fit with --hold-out last-basket to hold them out."
+        )
+    judge = Judge(catalogue, log, sample=sample, seed=seed)
+    with reporter.bar("Measuring"):
+        found = measure(
+            ids, catalogue, judge.neighbours, leaks=judge.leaks(recommender.recipe.ids.scheme())
+        )
+    _print_subjects([Subject(str(bundle), ids, found, {})], catalogue, html, as_json)
+
+
+@ids_app.command("compare")
+def ids_compare(
+    items: Annotated[Path, typer.Argument(help="The catalogue: CSV, JSONL or Parquet.")],
+    events: LogFile = None,
+    scheme: Annotated[
+        list[str] | None,
+        typer.Option(help="attributes, residual, hybrid, or a recipe's name or path; repeatable."),
+    ] = None,
+    html: Html = None,
+    sample: Sample = 2000,
+    seed: AnySeed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit several schemes of semantic IDs and measure them side by side, without a model."""
+    from p5rec.data.loading import check_against, load_catalogue, load_events
+    from p5rec.evaluation.ids_assessment import Judge, compare_schemes, scheme_of
+
+    schemes = {name: scheme_of(name) for name in scheme or ("attributes", "residual", "hybrid")}
+    catalogue = load_catalogue(items)
+    log = None if events is None else check_against(load_events(events), catalogue)
+    judge = Judge(catalogue, log, sample=sample, seed=seed)
+    subjects = compare_schemes(judge, schemes, reporter=Reporter(quiet=quiet))
+    _print_subjects(subjects, catalogue, html, as_json)
+
+
+def _print_subjects(
+    subjects: list[Subject], catalogue: Catalogue, html: Path | None, as_json: bool
+) -> None:
+    from rich.console import Console
+
+    from p5rec.evaluation import ids_report
+
+    if html is not None:
+        ids_report.write_html(html, title="Semantic IDs", subjects=subjects, catalogue=catalogue)
+    plain: dict[str, Any] = {one.name: ids_report.to_json(one) for one in subjects}
+    if as_json:
+        print_answer(plain if len(subjects) > 1 else next(iter(plain.values())), True, [])
+        return
+    for table in ids_report.tables(subjects):
+        Console().print(table)

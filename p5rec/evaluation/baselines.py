@@ -46,17 +46,22 @@ class Baseline:
         :raises RequestError: if k is below 1 or a history names a row outside the catalogue.
         :raises NotFittedError: before ``fit``.
         """
-        if self._order is None:
-            raise NotFittedError(f"{type(self).__name__} is not fitted. Call fit(...) first.")
-        if k < 1:
-            raise RequestError(f"k is {k}. Ask for at least 1 item.")
-        _check_rows(histories, len(self._order))
+        self._fitted_order(histories, k)
         starts = self._starts(histories)
         if exclude_history:
             return self._fill(_own_items(histories), starts, k=k)
         own = self._own_items(histories)
         ranked = self._fill(own, starts, k=k)
         return _put_first(self._best_first(own), ranked)
+
+    def _fitted_order(self, histories: Histories, k: int) -> Ints:
+        """The common order, once it is sure that ``rank`` can be served."""
+        if self._order is None:
+            raise NotFittedError(f"{type(self).__name__} is not fitted. Call fit(...) first.")
+        if k < 1:
+            raise RequestError(f"k is {k}. Ask for at least 1 item.")
+        _check_rows(histories, len(self._order))
+        return self._order
 
     def _learn(self, order: npt.NDArray[np.integer]) -> Self:
         self._order = order.astype(np.int64)

@@ -16,6 +16,7 @@ from typing import Any
 from p5rec.errors import RequestError
 
 MODEL, BASELINE, SECOND = "#2f74d0", "#9aa5b1", "#d9822b"
+SERIES = (MODEL, SECOND, "#3f9a6b", "#a25bb5", "#c2504d", "#6b7a89", "#b8932f", "#4aa3b8")
 INK, FAINT = "#010203", "#040506"
 _THEME = (
     "<style>svg{--ink:#1c2733;--faint:#c9d1d9}"
