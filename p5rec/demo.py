@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import resource
 import time
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
-from p5rec import resources
+from p5rec.benchmark.suite import Suite
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.data.sources import Source, complete_journey
@@ -35,7 +34,7 @@ from p5rec.evaluation.report import (
 )
 from p5rec.language.explanation import Explanation
 from p5rec.model.bundle import check_writable
-from p5rec.model.recipe import Decoding, IDs, Prompting, Recipe
+from p5rec.model.recipe import Recipe
 from p5rec.progress import Reporter
 from p5rec.recommender import Recommender
 
@@ -69,11 +68,12 @@ def run_demo(
     """
     begun = time.monotonic()
     check_writable(out / "bundle")
+    suite = Suite.load(SUITE)
     with reporter.bar("Reading a year of groceries"):
         source = complete_journey()
         if households is not None:
             source = _slice(source, households, seed)
-    recommender = Recommender.from_base(recipe, recipe=_recipe_for_suite(recipe)).fit(
+    recommender = Recommender.from_base(recipe, recipe=suite.adapt(Recipe.load(recipe))).fit(
         source.events,
         source.catalogue,
         users=source.users,
@@ -117,16 +117,6 @@ def _slice(source: Source, households: int, seed: int) -> Source:
     )
     catalogue = Catalogue.from_table(source.catalogue.table.filter(bought))
     return replace(source, events=events, catalogue=catalogue)
-
-
-def _recipe_for_suite(name: str) -> Recipe:
-    """The recipe with what the suite says for its catalogue: levels, wording, width."""
-    recipe = Recipe.load(name)
-    suite = tomllib.loads(resources.read("suites", SUITE))
-    ids = IDs.model_validate({**recipe.ids.model_dump(), **suite["ids"]})
-    prompting = Prompting.model_validate({**recipe.prompting.model_dump(), **suite["prompting"]})
-    decoding = Decoding.model_validate({**recipe.decoding.model_dump(), **suite["decoding"]})
-    return recipe.model_copy(update={"ids": ids, "prompting": prompting, "decoding": decoding})
 
 
 @dataclass(frozen=True)

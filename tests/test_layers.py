@@ -37,8 +37,9 @@ ALLOWED: dict[str, set[str]] = {
     "language": MIDDLE,
     "recommender": UPPER,
     "serving": UPPER | {"recommender"},
-    "demo": UPPER | {"recommender"},
-    "cli": UPPER | {"recommender", "serving", "demo"},
+    "benchmark": UPPER | {"recommender"},
+    "demo": UPPER | {"recommender", "benchmark.suite"},
+    "cli": UPPER | {"recommender", "serving", "demo", "benchmark"},
     "__main__": {"cli"},
     # The front door. All but the errors is loaded on first use; the rest is for the type checker.
     "__init__": UPPER | {"recommender"},

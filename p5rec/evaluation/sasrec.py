@@ -135,7 +135,7 @@ class SASRec(ScoringModel):
         there = wanted != PAD
         loss = self._loss(hidden[there], wanted[there], table, n_items)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     def _loss(self, hidden: Tensor, wanted: Tensor, table: Tensor, n_items: int) -> Tensor:

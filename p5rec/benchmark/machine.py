@@ -1,0 +1,64 @@
+"""What figures of speed and accuracy depend on besides the model: machine, versions, commit."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("p5rec", "torch", "transformers", "numpy", "pm-implicit", "rectools")
+_HERE = Path(__file__).resolve().parent
+
+
+def circumstances() -> dict[str, Any]:
+    """Machine, versions and commit, as plain values.
+
+    >>> sorted(circumstances())
+    ['commit', 'machine', 'versions']
+    """
+    return {"machine": _machine(), "versions": _versions(), "commit": _commit()}
+
+
+def _machine() -> dict[str, Any]:
+    import torch
+
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "load": [round(load, 2) for load in os.getloadavg()],
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this file lies in; None in an installed package."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=_HERE, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip() or None

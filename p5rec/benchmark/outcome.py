@@ -1,0 +1,120 @@
+"""The figures of a suite as plain values: means over seeds, and paired tests against rivals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from p5rec.benchmark.machine import circumstances
+from p5rec.benchmark.records import Record, mean_lists
+from p5rec.benchmark.suite import Suite
+from p5rec.data.splits import Cases
+from p5rec.evaluation.metrics import invalid_slots
+from p5rec.evaluation.protocol import PLAIN
+from p5rec.evaluation.significance import paired_difference, permutation_test
+
+Values = dict[str, Any]
+
+DIGITS = 5
+
+
+def outcome(
+    suite: Suite,
+    recipe: str,
+    *,
+    seeds: Mapping[int, Record],
+    rivals: Mapping[str, Record],
+    budgets: Sequence[Record],
+    cases: Cases,
+    n_items: int,
+    command: str,
+) -> Values:
+    """What ``eval/results/<suite>.json`` holds.
+
+    ``plain`` and ``unseen`` hold a mean and a standard deviation over seeds for each metric. The
+    tests against a rival pair each user's mean over seeds with the rival's value. Minutes are
+    those of the clock; ``train_cpu_minutes`` counts every core, which differs on a busy machine.
+    ``seconds_to_<reference>`` is the shortest training, among all fits, that reached the published
+    figure; None where none did.
+    """
+    records = list(seeds.values())
+    figures = [record.per_user(cases) for record in records]
+    ours = mean_lists(seeds, cases)
+    told: Values = {
+        "suite": suite.name,
+        "recipe": recipe,
+        "seeds": list(seeds),
+        "users": len(cases),
+        "items": n_items,
+        "train_minutes": _mean([record.facts["train_minutes"] for record in records]),
+        "train_cpu_minutes": _mean([record.facts["train_cpu_minutes"] for record in records]),
+        "eval_seconds": _mean([r.facts["eval_seconds"][PLAIN.name] for r in records]),
+        "parameters": records[0].facts["parameters"],
+        "parameters_trained": records[0].facts["parameters_trained"],
+        "invalid_items": sum(
+            int(invalid_slots(rows, n_items).sum()) for r in records for rows in r.lists.values()
+        ),
+    }
+    for protocol in figures[0]:
+        told[protocol] = {
+            metric: _over_seeds([float(one[protocol][metric].mean()) for one in figures])
+            for metric in suite.metrics
+        }
+    told["runs"] = [_run(record, suite, cases) for record in records]
+    told["baselines"] = {
+        name: {**record.facts, **_means(record, suite, cases)} for name, record in rivals.items()
+    }
+    for name, record in rivals.items():
+        told[f"vs_{name}"] = _against(ours, record.per_user(cases), suite)
+    points = [_run(record, suite, cases) for record in budgets]
+    told["budgets"] = points
+    if suite.reference is not None:
+        told["reference"] = suite.reference.model_dump()
+        reached = [
+            60 * point["train_minutes"]
+            for point in [*points, *told["runs"]]
+            if point[PLAIN.name][suite.reference.metric] >= suite.reference.value
+        ]
+        told[f"seconds_to_{suite.reference.name.lower()}"] = (
+            round(min(reached), 1) if reached else None
+        )
+    return {**told, **circumstances(), "command": command}
+
+
+def _run(record: Record, suite: Suite, cases: Cases) -> Values:
+    return {**record.facts, **_means(record, suite, cases)}
+
+
+def _means(record: Record, suite: Suite, cases: Cases) -> Values:
+    return {
+        protocol: {metric: round(float(values[metric].mean()), DIGITS) for metric in suite.metrics}
+        for protocol, values in record.per_user(cases).items()
+    }
+
+
+def _against(ours: Values, theirs: Values, suite: Suite) -> Values:
+    """How far the model is ahead: mean difference, 95% interval, p of the permutation test."""
+    told: Values = {}
+    for protocol, values in ours.items():
+        told[protocol] = {}
+        for metric in suite.metrics:
+            pair = values[metric], theirs[protocol][metric]
+            lead = paired_difference(*pair, seed=0)
+            told[protocol][metric] = {
+                "difference": round(lead.mean, DIGITS),
+                "low": round(lead.low, DIGITS),
+                "high": round(lead.high, DIGITS),
+                "p": round(permutation_test(*pair, seed=0), 5),
+            }
+    return told
+
+
+def _over_seeds(means: Sequence[float]) -> Values:
+    spread = float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
+    return {"mean": round(float(np.mean(means)), DIGITS), "sd": round(spread, DIGITS)}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(float(np.mean(values)), 3)
