@@ -262,6 +262,7 @@ class Recommender:
                 model.templates,
                 end=model.encoder.end,
                 verb=self.recipe.prompting.verb,
+                language=self.recipe.prompting.language,
             )
         return self._explainer.explain(histories, rows, generate=generate)
 

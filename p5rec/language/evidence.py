@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.decoding.next_item import NextItemRanker
-from p5rec.language.explanation import Evidence, EvidenceEvent, Shared
+from p5rec.language.explanation import Evidence, EvidenceEvent, EvidenceGroup, Shared
 from p5rec.language.facts import ItemFacts, facts_of
 
 IntArray = NDArray[np.int64]
@@ -24,6 +25,7 @@ def measure_evidence(
     *,
     most: int = 3,
     considered: int = 32,
+    groups: int = 3,
 ) -> list[Evidence]:
     """Score each item again without each distinct item of its history, all in one batched pass.
 
@@ -31,58 +33,61 @@ def measure_evidence(
     were. Of a history with more than ``considered`` distinct items these are tried: the suggested
     item itself, then by turns the most recent and those that share most with the suggested item
     (the information of shared attributes, see ``ItemFacts``). An item whose absence does not
-    lower the log-probability carried nothing and is left out.
+    lower the log-probability carried nothing and is left out. In the same pass, items of the
+    history that share a telling attribute with the suggested one are taken out together.
 
     :param items: the item to account for, one catalogue row a history, ``int64[U]``.
     :param most: at most so many events of evidence.
+    :param groups: at most so many groups of two items and more are tried.
     """
     facts = facts_of(catalogue)
     wanted = np.asarray(items, dtype=np.int64)
-    tried = [
-        _considered(facts, histories.items[histories.slice(user)], int(wanted[user]), considered)
+    trials = [
+        _Trial.of(
+            facts, histories.items[histories.slice(user)], int(wanted[user]), considered, groups
+        )
         for user in range(len(histories))
     ]
-    # -1 stands for nothing taken out.
-    removed = np.concatenate([np.empty(0, np.int64), *(np.append(-1, rows) for rows in tried)])
-    users = np.repeat(np.arange(len(histories)), [len(rows) + 1 for rows in tried])
-    scores = _score_without(ranker, histories, wanted, users, removed)
-    starts = np.searchsorted(users, np.arange(len(histories)))
+    removed = [rows for trial in trials for rows in trial.removed]
+    users = np.repeat(np.arange(len(trials)), [len(trial.removed) for trial in trials])
+    scores = score_without(ranker, histories, wanted, users, removed)
+    starts = np.searchsorted(users, np.arange(len(trials)))
     return [
-        _evidence(
-            facts,
-            histories.items[histories.slice(user)],
-            int(wanted[user]),
-            rows,
-            scores[start : start + len(rows) + 1],
-            most,
-        )
-        for user, (rows, start) in enumerate(zip(tried, starts.tolist(), strict=True))
+        trial.evidence(facts, scores[start : start + len(trial.removed)], most)
+        for trial, start in zip(trials, starts.tolist(), strict=True)
     ]
 
 
-def _score_without(
+def score_without(
     ranker: NextItemRanker,
     histories: Histories,
     items: IntArray,
     users: IntArray,
-    removed: IntArray,
+    removed: Sequence[IntArray],
 ) -> NDArray[np.float64]:
-    """Scores of ``items[users]``, each with one item of the history taken out."""
+    """Log-probability of ``items[users]``, each without some items of the user's history.
+
+    :param users: numbers of histories, ``int64[V]``; one may come many times.
+    :param removed: for each of ``users`` the catalogue rows to take out; none of them is allowed.
+    """
     # Histories of like length are scored side by side, which saves padding.
     order = np.argsort(histories.lengths[users], kind="stable")
-    variants = without(histories.take(users[order]), removed[order])
+    variants = without(histories.take(users[order]), [removed[at] for at in order.tolist()])
     scores = np.empty(len(users))
     scores[order] = ranker.score(variants, items[users[order]])
     return scores
 
 
-def without(histories: Histories, removed: IntArray) -> Histories:
-    """Each history without the events of one item; session numbers stay as they were.
+def without(histories: Histories, removed: Sequence[IntArray]) -> Histories:
+    """Each history without all events of some items; session numbers stay as they were.
 
-    :param removed: the catalogue row to take out of each history, ``int64[U]``.
+    :param removed: the catalogue rows to take out of each history.
     """
     owner = np.repeat(np.arange(len(histories)), histories.lengths)
-    kept = histories.items != removed[owner]
+    taken = np.repeat(np.arange(len(removed)), [len(rows) for rows in removed])
+    rows = np.concatenate([np.empty(0, np.int64), *removed])
+    width = 1 + max(int(histories.items.max(initial=0)), int(rows.max(initial=0)))
+    kept = ~np.isin(owner * width + histories.items, taken * width + rows)
     lengths = np.bincount(owner[kept], minlength=len(histories))
     return Histories(
         histories.user_ids,
@@ -91,6 +96,63 @@ def without(histories: Histories, removed: IntArray) -> Histories:
         None if histories.days is None else histories.days[kept],
         histories.sessions[kept],
     )
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What is taken out of one history in turn: nothing, each single item, each group."""
+
+    history: IntArray
+    item: int
+    single: IntArray
+    groups: list[tuple[int, IntArray]]
+
+    @classmethod
+    def of(
+        cls, facts: ItemFacts, history: IntArray, item: int, considered: int, groups: int
+    ) -> _Trial:
+        return cls(
+            history,
+            item,
+            _considered(facts, history, item, considered),
+            facts.alike(item, np.unique(history), most=groups),
+        )
+
+    @property
+    def removed(self) -> list[IntArray]:
+        singles = [self.single[at : at + 1] for at in range(len(self.single))]
+        return [np.empty(0, np.int64), *singles, *(rows for _, rows in self.groups)]
+
+    def evidence(self, facts: ItemFacts, scores: NDArray[np.float64], most: int) -> Evidence:
+        weights = scores[0] - scores[1:]
+        single, grouped = weights[: len(self.single)], weights[len(self.single) :]
+        tried = [
+            self._event(*pair) for pair in zip(self.single.tolist(), single.tolist(), strict=True)
+        ]
+        carried = sorted(tried, key=lambda event: -event.weight)[:most]
+        events = tuple(event for event in carried if event.weight > 0)
+        return Evidence(
+            self.item,
+            float(scores[0]),
+            events,
+            shared_of(facts, self.item, events),
+            self._groups(facts, grouped),
+            tuple(sorted(tried, key=lambda event: event.position)),
+        )
+
+    def _event(self, row: int, weight: float) -> EvidenceEvent:
+        positions = np.flatnonzero(self.history == row)
+        last = int(positions[-1])
+        return EvidenceEvent(last, row, weight, len(positions), len(self.history) - last)
+
+    def _groups(self, facts: ItemFacts, weights: NDArray[np.float64]) -> tuple[EvidenceGroup, ...]:
+        found = []
+        for (fact, rows), weight in zip(self.groups, weights.tolist(), strict=True):
+            count = int(np.isin(self.history, rows).sum())
+            named = facts.attributes[fact], facts.values[fact]
+            found.append(EvidenceGroup(*named, tuple(rows.tolist()), weight, count))
+        found.sort(key=lambda group: -group.weight)
+        return tuple(group for group in found if group.weight > 0)
 
 
 def _considered(facts: ItemFacts, history: IntArray, item: int, most: int) -> IntArray:
@@ -105,27 +167,6 @@ def _considered(facts: ItemFacts, history: IntArray, item: int, most: int) -> In
     place[distinct == item] = -1
     chosen: IntArray = distinct[np.argsort(place, kind="stable")[:most]]
     return chosen
-
-
-def _evidence(
-    facts: ItemFacts,
-    history: IntArray,
-    item: int,
-    tried: IntArray,
-    scores: NDArray[np.float64],
-    most: int,
-) -> Evidence:
-    weights = scores[0] - scores[1:]
-    carried = np.argsort(-weights, kind="stable")
-    heaviest = [at for at in carried[:most].tolist() if weights[at] > 0]
-    events = tuple(_event(history, int(tried[at]), float(weights[at])) for at in heaviest)
-    return Evidence(item, float(scores[0]), events, shared_of(facts, item, events))
-
-
-def _event(history: IntArray, row: int, weight: float) -> EvidenceEvent:
-    positions = np.flatnonzero(history == row)
-    last = int(positions[-1])
-    return EvidenceEvent(last, row, weight, len(positions), len(history) - last)
 
 
 def shared_of(facts: ItemFacts, item: int, events: Sequence[EvidenceEvent]) -> tuple[Shared, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from p5rec.data.catalogue import Catalogue
 
 Row = Callable[[int], str | int]
+Source = Literal["generated", "evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,35 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceGroup:
+    """Items of the history that share an attribute with the suggested one, taken together.
+
+    ``weight`` is by how many nats the log-probability of the suggested item drops when the
+    ``count`` events of all these ``items`` (catalogue rows) are taken out at once.
+    """
+
+    attribute: str
+    value: str
+    items: tuple[int, ...]
+    weight: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """Which events of a history carried an item, heaviest first, and what they share with it.
+    """Which events and groups of a history carried an item, heaviest first, and what is shared.
 
     ``log_probability`` is the item's own, in nats, with the whole history. Without a history, or
-    where no event helped the item, there are no events.
+    where no event helped the item, there are no events. ``tried`` holds every item of the history
+    that was taken out, in the order of their newest events, those that did not help as well.
     """
 
     item: int
     log_probability: float
     events: tuple[EvidenceEvent, ...] = ()
     shared: tuple[Shared, ...] = ()
+    groups: tuple[EvidenceGroup, ...] = ()
+    tried: tuple[EvidenceEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +88,8 @@ class Explanation:
     """Why an item is suggested, in sentences of which each one was checked.
 
     ``claims`` are those of ``text``; ``refused`` are the sentences that were generated and
-    dropped. ``source`` is ``generated`` where the model wrote the text and ``evidence`` where it
-    is a plain sentence made from the evidence.
+    dropped or rewritten. ``source`` is ``generated`` where the model chose the words of the text
+    and ``evidence`` where it is made of plain sentences from the evidence.
     """
 
     item_id: str
@@ -78,7 +97,7 @@ class Explanation:
     evidence: Evidence
     claims: tuple[Claim, ...] = ()
     refused: tuple[str, ...] = ()
-    source: Literal["generated", "evidence"] = "evidence"
+    source: Source = "evidence"
 
     def __str__(self) -> str:
         return self.text
@@ -106,22 +125,18 @@ def _evidence(evidence: Evidence, name: Row) -> dict[str, Any]:
     return {
         "item": name(evidence.item),
         "log_probability": evidence.log_probability,
-        "events": [
-            {
-                "position": event.position,
-                "item": name(event.item),
-                "weight": event.weight,
-                "count": event.count,
-                "ago": event.ago,
-            }
-            for event in evidence.events
-        ],
-        "shared": [
-            {
-                "attribute": shared.attribute,
-                "value": shared.value,
-                "items": [name(row) for row in shared.items],
-            }
-            for shared in evidence.shared
-        ],
+        "events": [_named(event, name) for event in evidence.events],
+        "shared": [_named(shared, name) for shared in evidence.shared],
+        "groups": [_named(group, name) for group in evidence.groups],
+        "tried": [_named(event, name) for event in evidence.tried],
     }
+
+
+def _named(part: EvidenceEvent | EvidenceGroup | Shared, name: Row) -> dict[str, Any]:
+    """A part of the evidence as plain values, with its items by name."""
+    told = asdict(part)
+    if "item" in told:
+        told["item"] = name(told["item"])
+    if "items" in told:
+        told["items"] = [name(row) for row in told["items"]]
+    return told

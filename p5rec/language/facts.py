@@ -132,6 +132,20 @@ class ItemFacts:
         facts = (Shared(self.attributes[f], self.values[f], rows) for _, f, rows in found)
         return (*again, *facts)
 
+    def alike(self, item: int, rows: IntArray, *, most: int) -> list[tuple[int, IntArray]]:
+        """Facts of the item that two and more of ``rows`` have, most telling first, and which.
+
+        Facts that most items have are left out, and of facts with the same rows all but one.
+        """
+        theirs = [set(self.of(row)) if row != item else set() for row in rows.tolist()]
+        own = sorted(self.of(item), key=lambda fact: -self.information[fact])
+        found: dict[tuple[int, ...], int] = {}
+        for fact in own:
+            having = tuple(at for at, facts in enumerate(theirs) if fact in facts)
+            if len(having) > 1 and not self._common[fact]:
+                found.setdefault(having, fact)
+        return [(fact, rows[list(having)]) for having, fact in list(found.items())[:most]]
+
     def is_telling(self, shared: Shared) -> bool:
         """Whether a shared fact is worth a sentence: not if over a quarter of all items have it."""
         fact = self._numbers.get((shared.attribute, " ".join(words(shared.value))))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 
 from p5rec.errors import DecodingError
+from p5rec.language.statement_walk import StatementWalk
 from p5rec.model.backbone import Backbone, PromptBatch
 from p5rec.prompting.tokenizing import TextTokenizer
 
@@ -20,6 +23,8 @@ def write(
     longest: int = 48,
     temperature: float = 0.0,
     seed: int = 0,
+    walks: Sequence[StatementWalk] | None = None,
+    on_token: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """What the model writes after each prompt, side by side, until its end token.
 
@@ -28,6 +33,9 @@ def write(
 
     :param longest: at most so many tokens, fewer where the model has no positions left.
     :param temperature: 0 takes the likeliest token; above, tokens are drawn with ``seed``.
+    :param walks: for each prompt the sentences to keep to; the model chooses among them. One is
+        used up by this call.
+    :param on_token: called with the number of the prompt and each of its tokens, as they come.
     :raises DecodingError: if the model's scores are not finite.
     """
     state, hidden = backbone.begin(prompts)
@@ -44,13 +52,39 @@ def write(
                 "or training diverged; load another bundle or train again."
             )
         logits = logits.masked_fill(forbidden, -torch.inf)
+        if walks is not None:
+            logits = _kept_to(logits, walks)
         tokens = _choose(logits, temperature, generator).masked_fill(ended, end)
+        _tell(tokens.tolist(), walks, on_token, ended.tolist())
         ended |= tokens == end
         written.append(tokens[:, None])
         if bool(ended.all()) or step + 1 == steps:
             break
         hidden = backbone.extend(state, parents, tokens[:, None])
     return [tokenizer.decode(_until(row, end)) for row in torch.cat(written, 1).tolist()]
+
+
+def _kept_to(logits: Tensor, walks: Sequence[StatementWalk]) -> Tensor:
+    """The logits of the tokens that each walk allows."""
+    kept = torch.full_like(logits, -torch.inf)
+    for row, walk in enumerate(walks):
+        allowed = torch.tensor(walk.allowed(), dtype=torch.int64, device=logits.device)
+        kept[row, allowed] = logits[row, allowed]
+    return kept
+
+
+def _tell(
+    tokens: list[int],
+    walks: Sequence[StatementWalk] | None,
+    on_token: Callable[[int, int], None] | None,
+    ended: list[bool],
+) -> None:
+    for row, token in enumerate(tokens):
+        if not ended[row]:
+            if walks is not None:
+                walks[row].push(token)
+            if on_token is not None:
+                on_token(row, token)
 
 
 def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:

@@ -1,6 +1,6 @@
 """Plain true sentences from evidence, and reference explanations to learn from.
 
-Every phrase is of the form that ``verify`` reads, so what is written here passes there.
+Every English phrase is of the form that ``verify`` reads, so what is written here passes there.
 """
 
 from __future__ import annotations
@@ -13,35 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from p5rec.data.catalogue import Catalogue
-from p5rec.language.explanation import Evidence, EvidenceEvent, Shared
+from p5rec.language.explanation import Evidence, EvidenceGroup, Shared
 from p5rec.language.facts import ItemFacts, facts_of
-from p5rec.language.vocabulary import VERBS
+from p5rec.language.phrases import Phrases, load_phrases
 
 IntArray = NDArray[np.int64]
 Pick = Callable[[int], int]
 
 MOST_SHARED = 4
-NO_REASON = "No single reason stands out."
 
-_AGAIN = (
-    "You {verb} {item} {times}.",
-    "You have {participle} {item} {times}.",
-    "{item} is something you {verb} {times}.",
-)
-_AGAIN_IT = ("You {verb} this item {times} before.", "You have {participle} it {times}.")
-_LIKE = (
-    "It {has}, like {other}, which you {verb}.",
-    "Like {other}, which you {verb}, it {has}.",
-    "You {verb} {other}, and this {has} too.",
-    "It shares {named} with {other}, which you {verb}.",
-)
-_UNNAMED = (
-    "It shares {named} with what you {verb}.",
-    "It {has}, like what you {verb}.",
-    "It has {named} in common with what you {verb}.",
-)
-_CHOSEN = ("You {verb} {other}.", "You {verb} {other} before.")
-_ABOUT = ("It {has}.", "This item {has}.")
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence, and the English one that says the same, which is what can be checked."""
+
+    text: str
+    english: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +47,7 @@ def shared_text(shared: Sequence[Shared]) -> str:
     'chosen twice, category Yogurt'
     """
     parts = [
-        f"chosen {_times(int(entry.value))}"
+        f"chosen {load_phrases().counted(int(entry.value))}"
         if entry.attribute == "again"
         else f"{entry.attribute} {entry.value}"
         for entry in _one_an_attribute(shared)
@@ -69,32 +56,54 @@ def shared_text(shared: Sequence[Shared]) -> str:
 
 
 def plain_sentences(
-    catalogue: Catalogue, evidence: Evidence, *, verb: str = "chose", most: int = 2
+    catalogue: Catalogue,
+    evidence: Evidence,
+    *,
+    verb: str = "chose",
+    most: int = 2,
+    language: str = "en",
 ) -> list[str]:
     """True sentences that give the evidence, the strongest reason first.
 
     The wording varies from item to item and is always the same for one item and its evidence.
     Without evidence the sentence is about the item alone, and where nothing about it can be said
-    it is ``NO_REASON``.
+    it says so.
 
     :param verb: what the person did with the items of the history, one of ``VERBS``.
+    :param language: one of ``phrases.languages()``.
+    :raises RequestError: if there is no such language.
     """
-    sentences = list(candidates(catalogue, evidence, verb=verb))
-    return sentences[:most] or [NO_REASON]
+    chosen = candidates(catalogue, evidence, verb=verb, language=language)
+    sentences = [sentence.text for sentence in chosen]
+    return sentences[:most] or [load_phrases(language).none]
 
 
-def candidates(catalogue: Catalogue, evidence: Evidence, *, verb: str = "chose") -> Iterator[str]:
-    """Every plain sentence that the evidence gives, the strongest reason first."""
-    writer = Writer(facts_of(catalogue), verb, _pick_for(catalogue.item_ids[evidence.item]))
+def candidates(
+    catalogue: Catalogue, evidence: Evidence, *, verb: str = "chose", language: str = "en"
+) -> Iterator[Sentence]:
+    """Every plain sentence that the evidence gives, in one wording, the strongest reason first."""
+    pick = _pick_for(catalogue.item_ids[evidence.item])
+    for forms in statements(catalogue, evidence, verb=verb, language=language):
+        yield forms[pick(len(forms))]
+
+
+def statements(
+    catalogue: Catalogue, evidence: Evidence, *, verb: str = "chose", language: str = "en"
+) -> Iterator[list[Sentence]]:
+    """Every statement that the evidence gives, each in all its wordings."""
+    writer = Writer(facts_of(catalogue), verb, load_phrases(language))
     item, events, shared = evidence.item, evidence.events, evidence.shared
     said = False
     for event in events:
         if event.item == item:
-            yield from writer.again(item, event, recency=True)
+            yield writer.again(item, event.count, ago=event.ago)
             said = True
     telling = writer.telling(shared)
     for entry in telling:
-        yield from writer.alike(entry)
+        yield writer.alike(entry)
+        said = True
+    for group in evidence.groups:
+        yield writer.several(group)
         said = True
     for event in events:
         if event.item != item and not any(event.item in entry.items for entry in telling):
@@ -111,6 +120,7 @@ def reference_explanation(
     *,
     verb: str = "chose",
     most: int = 3,
+    language: str = "en",
 ) -> ReferenceExplanation:
     """An explanation made from records alone, for the model to learn from; every fact is true.
 
@@ -120,25 +130,25 @@ def reference_explanation(
 
     :param history_rows: catalogue rows of the history, oldest first, without the event explained.
     """
-    facts = facts_of(catalogue)
-    writer = Writer(facts, verb, lambda n: int(rng.integers(n)))
+    facts, phrases = facts_of(catalogue), load_phrases(language)
+    writer = Writer(facts, verb, phrases)
     history = np.asarray(history_rows, dtype=np.int64)
     rows = _most_alike(facts, history, item, most=1 + int(rng.integers(most)))
     times = int((history == item).sum())
     shared = facts.shared(item, rows, times=times)
-    sentences = list(_reference(writer, item, rows, shared, times))
-    text = " ".join(sentences[: 1 + int(rng.integers(2))]) or NO_REASON
-    return ReferenceExplanation(rows, shared_text(shared), text)
+    said = list(_reference(writer, item, rows, shared, times))[: 1 + int(rng.integers(2))]
+    texts = [forms[int(rng.integers(len(forms)))].text for forms in said]
+    return ReferenceExplanation(rows, shared_text(shared), " ".join(texts) or phrases.none)
 
 
 def _reference(
     writer: Writer, item: int, rows: list[int], shared: Sequence[Shared], times: int
-) -> Iterator[str]:
+) -> Iterator[list[Sentence]]:
     if times:
-        yield from writer.again(item, EvidenceEvent(0, item, 0.0, times))
+        yield writer.again(item, times)
     telling = writer.telling(shared)
     for entry in telling:
-        yield from writer.alike(entry, named=writer.pick(2) == 0)
+        yield writer.alike(entry)
     if not telling and not times:
         for row in rows:
             yield from writer.chosen(row)
@@ -147,65 +157,70 @@ def _reference(
 
 @dataclass(frozen=True)
 class Writer:
-    """Words facts; ``pick(n)`` chooses among ``n`` phrasings."""
+    """Words facts: each method gives the wordings of one statement."""
 
     facts: ItemFacts
     verb: str
-    pick: Pick
+    phrases: Phrases
 
     def telling(self, shared: Sequence[Shared]) -> list[Shared]:
         """The most telling fact of each attribute, without those that most items have."""
         return [entry for entry in _one_an_attribute(shared) if self.facts.is_telling(entry)]
 
-    def again(self, item: int, event: EvidenceEvent, *, recency: bool = False) -> Iterator[str]:
-        """How often the person chose the item itself, and how long ago."""
+    def again(self, item: int, times: int, *, ago: int | None = None) -> list[Sentence]:
+        """How often the person chose the item itself, and, where it was often, how long ago."""
         label = self.facts.label(item)
-        times = _times(event.count)
-        if recency and event.count > 1:
-            times += f", most recently {event.ago} {'event' if event.ago == 1 else 'events'} ago"
-        yield self._say(_AGAIN if label else _AGAIN_IT, item=label, times=times)
+        return self._say("again" if label else "again_it", item=label, times=(times, ago))
 
-    def alike(self, shared: Shared, *, named: bool = True) -> Iterator[str]:
+    def alike(self, shared: Shared) -> list[Sentence]:
         """One attribute that the item shares with one item of the history."""
         labels = [label for label in map(self.facts.label, shared.items) if label]
-        parts = {
-            "has": _has(shared.attribute, shared.value),
-            "named": f"the {shared.attribute} {shared.value}",
-        }
-        if named and labels:
-            yield self._say(_LIKE, other=labels[0], **parts)
-        else:
-            yield self._say(_UNNAMED, **parts)
+        fact = (shared.attribute, shared.value)
+        unnamed = self._say("unnamed", fact=fact)
+        return self._say("alike", fact=fact, other=labels[0]) + unnamed if labels else unnamed
 
-    def chosen(self, row: int) -> Iterator[str]:
+    def several(self, group: EvidenceGroup) -> list[Sentence]:
+        """An attribute that the item shares with some items of the history."""
+        return self._say("several", fact=(group.attribute, group.value), n=len(group.items))
+
+    def chosen(self, row: int) -> Iterator[list[Sentence]]:
         """That the person chose an item."""
         label = self.facts.label(row)
         if label:
-            yield self._say(_CHOSEN, other=label)
+            yield self._say("chosen", other=label)
 
-    def about(self, item: int) -> Iterator[str]:
+    def about(self, item: int) -> Iterator[list[Sentence]]:
         """Something of the item's own record."""
-        for fact in self.facts.of(item)[:1]:
-            yield self._say(_ABOUT, has=_has(self.facts.attributes[fact], self.facts.values[fact]))
+        for fact in self.facts.of(item)[:2]:
+            yield self._say("about", fact=(self.facts.attributes[fact], self.facts.values[fact]))
         if not self.facts.of(item) and self.facts.label(item):
-            yield f"This is {self.facts.label(item)}."
+            yield self._say("called", item=self.facts.label(item))
 
-    def _say(self, phrases: Sequence[str], **parts: str) -> str:
-        phrase = phrases[self.pick(len(phrases))]
-        text = phrase.format(verb=self.verb, participle=VERBS[self.verb], **parts)
-        return text[0].upper() + text[1:]
+    def _say(
+        self,
+        kind: str,
+        *,
+        fact: tuple[str, str] | None = None,
+        times: tuple[int, int | None] | None = None,
+        **parts: str | int,
+    ) -> list[Sentence]:
+        """One statement in every form that the language has for it."""
 
+        def worded(phrases: Phrases) -> list[str]:
+            gaps = dict(parts)
+            gaps["verb"], gaps["participle"] = phrases.verbs[self.verb]
+            if fact is not None:
+                gaps["has"] = phrases.worded(phrases.has, *fact)
+                gaps["named"] = phrases.worded(phrases.named, *fact)
+            if times is not None:
+                gaps["times"] = phrases.counted(*times)
+            texts = (form.format(**gaps) for form in getattr(phrases, kind))
+            return [text[0].upper() + text[1:] for text in texts]
 
-def _has(attribute: str, value: str) -> str:
-    if attribute == "category":
-        return f"is from the category {value}"
-    if attribute == "brand":
-        return f"is by {value}"
-    return f"has the {attribute} {value}"
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+        english = worded(load_phrases())
+        if self.phrases is load_phrases():
+            return [Sentence(text, text) for text in english]
+        return [Sentence(text, english[0]) for text in worded(self.phrases)]
 
 
 def _one_an_attribute(shared: Sequence[Shared]) -> list[Shared]:

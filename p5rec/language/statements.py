@@ -39,6 +39,8 @@ class Part:
     key: str
     known: bool
     role: str | None = None
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class Phrase:
     times: int | None = None
     ago: int | None = None
     distinct: int | None = None
+    counted: tuple[int, int] = (0, 0)  # where ``times`` stands
 
 
 @dataclass(slots=True)
@@ -149,7 +152,8 @@ class _Reader:
 
     def _name(self, mention: Mention) -> None:
         """A value or other words: a new phrase, or one more part of the last."""
-        part = Part(mention.key, mention.kind == "value", self.role)
+        known = mention.kind == "value"
+        part = Part(mention.key, known, self.role, mention.start, mention.end)
         self.role = None
         if self.phrase is None:
             self.phrase = Phrase(self.mode, mention.start, mention.end, reason=self.reason)
@@ -162,6 +166,7 @@ class _Reader:
         joined = not mention.before.strip() and parts and not (part.known or parts[-1].known)
         if joined and part.role is None:
             parts[-1].key += f" {part.key}"
+            parts[-1].end = part.end
         else:
             parts.append(part)
         self.phrase.end, self.last = mention.end, self.phrase
@@ -179,7 +184,7 @@ class _Reader:
             self.at += following in _CURRENCY
             self._close()
         elif following == "time":
-            self._count(value)
+            self._count(value, mention.start, self.mentions[self.at + 1].end)
             self.at += 1
         elif following == "event" and self._next(2) == "ago":
             self._target().ago = int(value)
@@ -193,13 +198,13 @@ class _Reader:
             return False
         return True
 
-    def _count(self, value: float) -> None:
+    def _count(self, value: float, start: int, end: int) -> None:
         phrase = self._target()
         if value != int(value):
             raise _UnreadableError(f"a count of {value}")
         if phrase.times is not None:
             raise _UnreadableError("two counts of one thing")
-        phrase.times = int(value)
+        phrase.times, phrase.counted = int(value), (start, end)
 
     def _target(self) -> Phrase:
         """What a count or a time is about: the thing last said to be in the history."""
@@ -225,7 +230,7 @@ class _Reader:
             self._attribute(word)
         elif word in NUMBERS:
             if word in ("once", "twice"):
-                self._count(NUMBERS[word])
+                self._count(NUMBERS[word], mention.start, mention.end)
             else:
                 self._number(mention)
         elif handler is not None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from p5rec.data.catalogue import Catalogue
 from p5rec.language.explanation import Claim, Evidence
 from p5rec.language.mentions import Values, is_odd
-from p5rec.language.sentences import NO_REASON
+from p5rec.language.phrases import load_phrases
 from p5rec.language.statements import Part, Phrase, Statements, read
 
 IntArray = NDArray[np.int64]
@@ -25,11 +25,19 @@ _ALSO_NEAR = 256
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The sentences of a text that hold (``text``), their claims, and the sentences refused."""
+    """The sentences of a text that hold (``text``), their claims, and the sentences refused.
+
+    A sentence that was rewritten is among the refused as it was, and in ``text`` as it is now.
+    """
 
     text: str
     claims: tuple[Claim, ...]
     refused: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every sentence holds, and there is one."""
+        return bool(self.text) and not self.refused
 
 
 def split_sentences(text: str) -> list[str]:
@@ -68,12 +76,15 @@ class Verifier:
         item: int,
         history_rows: Sequence[int] | IntArray = (),
         evidence: Evidence | None = None,
+        rewrite: bool = False,
     ) -> Verdict:
         """Keep the sentences that hold.
 
         :param item: catalogue row that the text is about.
         :param history_rows: catalogue rows of the whole history, oldest first.
         :param evidence: limits what ``because`` may name; without it, any item of the history.
+        :param rewrite: put what the records say in the place of a wrong brand, category, other
+            attribute, price or count, where that makes a sentence hold.
         """
         history = _History(self.values, np.asarray(history_rows, dtype=np.int64), item, evidence)
         kept: list[str] = []
@@ -81,11 +92,15 @@ class Verifier:
         refused: list[str] = []
         for sentence in split_sentences(text[:LONGEST_TEXT]):
             found = self._claims(sentence, item, history)
-            if found and all(claim.supported for claim in found):
+            if not _hold(found):
+                refused.append(sentence)
+                if not rewrite:
+                    continue
+                sentence = self._rewritten(sentence, item, history)
+                found = self._claims(sentence, item, history)
+            if _hold(found) and sentence.casefold() not in map(str.casefold, kept):
                 kept.append(sentence)
                 claims += found
-            else:
-                refused.append(sentence)
         return Verdict(" ".join(kept), tuple(claims), tuple(refused))
 
     def claims(
@@ -96,7 +111,7 @@ class Verifier:
         return self._claims(sentence, item, history)
 
     def _claims(self, sentence: str, item: int, history: _History) -> list[Claim]:
-        if sentence == NO_REASON:
+        if sentence == load_phrases().none:
             return [Claim(sentence, "none", True)]
         mentions = self.values.mentions(sentence)
         statements = read(mentions, self.values.attributes)
@@ -129,6 +144,39 @@ class Verifier:
             shared = history.others(history.having(own)) if own else None
             yield Claim(sentence, "shared", shared is not None and bool(shared.any()))
 
+    def _rewritten(self, sentence: str, item: int, history: _History) -> str:
+        """The sentence with what the records say in place of what they do not."""
+        mentions = self.values.mentions(sentence)
+        said = read(mentions, self.values.attributes)
+        wrong = sorted(self._corrections(said, item, history), reverse=True)
+        for start, end, right in wrong if not said.refused else ():
+            sentence = sentence[:start] + right + sentence[end:]
+        return sentence
+
+    def _corrections(
+        self, said: Statements, item: int, history: _History
+    ) -> Iterable[tuple[int, int, str]]:
+        """Where something wrong stands, and what the records say instead."""
+        for phrase in said.phrases:
+            if phrase.mode == "item":
+                for part in phrase.parts:
+                    right = self._right_value(item, part.role or self._kind(part.key))
+                    if right and not self._of_item(item, part):
+                        yield part.start, part.end, right
+            if phrase.times is not None:
+                counts = history.times(history.naming(phrase), history.is_name(phrase))
+                if sum(counts) and phrase.times not in counts:
+                    yield *phrase.counted, load_phrases().counted(counts[0])
+        for value, start, end in said.prices:
+            price = None if self._prices is None else self._prices[item]
+            if price is not None and not self._costs(item, value):
+                yield start, end, f"{price:.2f}"
+
+    def _right_value(self, item: int, attribute: str) -> str:
+        facts = self.values.facts
+        own = (facts.values[fact] for fact in facts.of(item) if facts.attributes[fact] == attribute)
+        return next(own, "")
+
     def _of_item(self, item: int, part: Part) -> bool:
         return part.known and bool(_exactly(self.values, part, np.array([item]))[0])
 
@@ -139,6 +187,10 @@ class Verifier:
     def _costs(self, item: int, value: float) -> bool:
         price = None if self._prices is None else self._prices[item]
         return price is not None and abs(float(price) - value) < 0.005
+
+
+def _hold(claims: Sequence[Claim]) -> bool:
+    return bool(claims) and all(claim.supported for claim in claims)
 
 
 def _of_history(text: str, phrase: Phrase, history: _History, alike: list[Part]) -> Iterable[Claim]:

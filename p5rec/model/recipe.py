@@ -100,13 +100,16 @@ class Prompting(_Section):
     ``history``: at most so many of the newest events. ``positions``: ``item`` gives each event
     one position (the sum of its tokens' rows), ``code`` one position a code. ``text``: at most so
     many tokens of a piece of text. ``verb``: what people did with the items of their histories,
-    as explanations say it.
+    as explanations say it. ``language``: that of the explanations, such as ``en`` or ``de``.
     """
 
     history: PositiveInt = 64
     positions: Literal["item", "code"] = "item"
     text: PositiveInt = 64
-    verb: Literal["bought", "chose", "had", "ordered", "picked", "used"] = "chose"
+    verb: Literal[
+        "bought", "chose", "had", "liked", "ordered", "picked", "used", "viewed"
+    ] = "chose"
+    language: str = "en"
 
 
 class Prior(_Section):

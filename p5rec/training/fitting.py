@@ -31,6 +31,7 @@ from p5rec.training.language_examples import (
     ItemTextExamples,
     RequestExamples,
     Words,
+    sentences_to_learn,
 )
 from p5rec.training.loop import Run, train
 from p5rec.training.next_item import NextItemExamples
@@ -94,6 +95,7 @@ def _assemble(
         ids = fit_semantic_ids(catalogue, scheme, histories=histories, seed=fitting.seed)
     with reporter.bar(f"Base model {recipe.base.name or recipe.name}"):
         texts = tokenizer_texts(catalogue, fitting.templates)
+        texts += sentences_to_learn(catalogue, histories, recipe.prompting, seed=fitting.seed)
         base = load_base(recipe.base, texts=texts, seed=fitting.seed)
         vectors = None
         if recipe.training.start == "co-occurrence":
@@ -118,7 +120,7 @@ def _tasks(
 ) -> dict[Task, Examples]:
     recipe, prior = model.recipe, model.scorer.prior
     index = HistoryIndex(histories, model.scorer.trie, prior.forgetting) if prior else None
-    words = Words(model.catalogue, model.encoder, model.templates, recipe.prompting.verb)
+    words = Words(model.catalogue, model.encoder, model.templates, recipe.prompting)
     tasks: dict[Task, Examples] = {
         "next_item": NextItemExamples(
             histories,

@@ -14,6 +14,7 @@ from p5rec.language.requests import request_text
 from p5rec.language.sentences import reference_explanation
 from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.prompt_encoding import PromptEncoder
+from p5rec.model.recipe import Prompting
 from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.segments import Attribute, ItemRef, UntrustedText
@@ -26,6 +27,7 @@ IntArray = NDArray[np.int64]
 POSITIONS_OF_ITEM = 48
 POSITIONS_OF_TEXT = 128
 """What an example counts for beside a position of history; a softmax over text is dear."""
+SENTENCES_FOR_TOKENIZER = 2000
 EARLIER = 32
 """Events before an item that an explanation may draw on."""
 
@@ -37,7 +39,7 @@ class Words:
     catalogue: Catalogue
     encoder: PromptEncoder
     templates: TemplateSet
-    verb: str = "chose"
+    prompting: Prompting
 
     def prompt(self, template: Template, values: dict[str, Value]) -> EncodedPrompt:
         """The encoded source of a template."""
@@ -104,25 +106,25 @@ class ExplanationExamples:
         self._templates = words.templates.of(
             "explanation", seen=True, given={"item", "evidence", "shared"}
         )
-        self._items = np.asarray(histories.items, dtype=np.int64)
-        offsets = np.asarray(histories.offsets, dtype=np.int64)
-        first = np.repeat(offsets[:-1], np.diff(offsets))
-        self._events = np.flatnonzero(np.arange(len(self._items)) > first)
-        self._first = first
+        self._past = _Past(histories)
 
     def plan(self, rng: np.random.Generator) -> Plan:
         """As many events as there are items, each with what came before it."""
-        size = min(len(self._events), len(self._words.catalogue))
-        chosen = rng.choice(self._events, size, replace=False)
+        size = min(len(self._past.events), len(self._words.catalogue))
+        chosen = rng.choice(self._past.events, size, replace=False)
         return _plan(chosen, POSITIONS_OF_TEXT, self._make)
 
     def _make(self, events: IntArray, rng: np.random.Generator) -> TextBatch:
         prompts, texts = [], []
         for event in events.tolist():
-            item = int(self._items[event])
-            before = self._items[max(self._first[event], event - EARLIER) : event]
+            item, before = self._past.of(event)
             reference = reference_explanation(
-                self._words.catalogue, before, item, rng, verb=self._words.verb
+                self._words.catalogue,
+                before,
+                item,
+                rng,
+                verb=self._words.prompting.verb,
+                language=self._words.prompting.language,
             )
             values: dict[str, Value] = {
                 "item": ItemRef(item),
@@ -132,6 +134,38 @@ class ExplanationExamples:
             prompts.append(self._words.prompt(_pick(self._templates, rng), values))
             texts.append(self._words.written(reference.text))
         return TextBatch.from_texts(prompts, texts)
+
+
+class _Past:
+    """The events that have something before them in their history."""
+
+    def __init__(self, histories: Histories) -> None:
+        self._items = np.asarray(histories.items, dtype=np.int64)
+        offsets = np.asarray(histories.offsets, dtype=np.int64)
+        self._first = np.repeat(offsets[:-1], np.diff(offsets))
+        self.events = np.flatnonzero(np.arange(len(self._items)) > self._first)
+
+    def of(self, event: int) -> tuple[int, IntArray]:
+        """The item of an event, and the items of what came not long before it."""
+        before = self._items[max(self._first[event], event - EARLIER) : event]
+        return int(self._items[event]), before
+
+
+def sentences_to_learn(
+    catalogue: Catalogue, histories: Histories, prompting: Prompting, *, seed: int
+) -> list[str]:
+    """Explanations like those to be learnt, so that a tokenizer gets their words whole."""
+    rng = np.random.default_rng(seed)
+    past = _Past(histories)
+    chosen = rng.choice(past.events, min(len(past.events), SENTENCES_FOR_TOKENIZER), replace=False)
+    texts = []
+    for event in chosen.tolist():
+        item, before = past.of(event)
+        reference = reference_explanation(
+            catalogue, before, item, rng, verb=prompting.verb, language=prompting.language
+        )
+        texts.append(reference.text)
+    return texts
 
 
 def _rows_with_text(catalogue: Catalogue) -> IntArray:

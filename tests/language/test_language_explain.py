@@ -21,7 +21,8 @@ from p5rec.language import explain as explain_module
 from p5rec.language.evidence import measure_evidence, without
 from p5rec.language.explain import Explainer
 from p5rec.language.generate import write
-from p5rec.language.sentences import NO_REASON
+from p5rec.language.phrases import load_phrases
+from p5rec.language.sentences import Sentence
 from p5rec.language.verify import Verifier
 from p5rec.model.backbone import PromptBatch
 from p5rec.model.base_models import BaseModel, make_mini
@@ -43,14 +44,14 @@ class Tiny:
     end: int
 
 
-def make(family: str) -> Tiny:
+def make(family: str, positions: int = 64) -> Tiny:
     """A ranker whose prior favours what the history has, so that evidence is there."""
     tokenizer = train_tokenizer([*SHOP.texts, "You chose it before."], kind=family, vocab_size=600)
     codes = np.stack([np.arange(N) % 3, np.arange(N)], axis=1).astype(np.int32)
     labels = (("a", "b", "c"), tuple(map(str, range(N))))
     ids = SemanticIDs(("group", "item"), codes, labels)
     trie = Trie.from_semantic_ids(ids)
-    base = Base(family=family, mini=Mini(width=32, positions=64))
+    base = Base(family=family, mini=Mini(width=32, positions=positions))
     size = len(tokenizer)
     vocabulary = Vocabulary.from_semantic_ids(size, ids)
     generator = torch.Generator().manual_seed(0)
@@ -81,7 +82,7 @@ def gpt2() -> Tiny:
 
 @pytest.fixture(scope="module", params=["gpt2", "t5"])
 def tiny(request: pytest.FixtureRequest) -> Tiny:
-    return make(request.param)
+    return make(request.param, positions=256)
 
 
 def histories(*users: list[int]) -> Histories:
@@ -144,7 +145,7 @@ def test_taking_an_item_out_leaves_sessions_and_days() -> None:
         np.arange(4.0),
         np.array([0, 1, 2, 0]),
     )
-    less = without(people, np.array([1, -1]))
+    less = without(people, [np.array([1]), np.array([], dtype=np.int64)])
     assert less.items.tolist() == [2, 1]
     assert less.offsets.tolist() == [0, 1, 2]
     assert less.sessions.tolist() == [1, 0]
@@ -202,8 +203,9 @@ def test_every_explanation_holds(tiny: Tiny) -> None:
             explanation.text, item=int(items[user]), history_rows=people.items[people.slice(user)]
         )
         assert verdict.text == explanation.text
-        # Random weights write nothing that holds.
-        assert explanation.source == "evidence"
+        # The model chooses among statements that hold, so even random weights write what is true.
+        assert explanation.refused == ()
+    assert "generated" in {explanation.source for explanation in found}
 
 
 def test_explaining_a_batch_gives_what_single_calls_give(gpt2: Tiny) -> None:
@@ -223,7 +225,7 @@ def test_generated_sentences_that_hold_are_returned(
     explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
     text = "it is by chobani. it is by lindt."
     monkeypatch.setattr(explain_module, "write", lambda backbone, prompts, **_: [text])
-    (explanation,) = explainer.explain(histories(HISTORY), np.array([GREEK]))
+    (explanation,) = explainer.explain(histories(HISTORY), np.array([GREEK]), generate="freely")
     assert explanation.source == "generated"
     assert explanation.text == "It is by chobani."
     assert explanation.refused == ("it is by lindt.",)
@@ -231,9 +233,10 @@ def test_generated_sentences_that_hold_are_returned(
 
 def test_with_nothing_to_say_it_says_so(gpt2: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
-    monkeypatch.setattr(explain_module, "candidates", lambda *_, **__: iter(["You chose Oatly."]))
+    untrue = Sentence("You chose Oatly.", "You chose Oatly.")
+    monkeypatch.setattr(explain_module, "statements", lambda *_, **__: iter([[untrue]]))
     (explanation,) = explainer.explain(histories([]), np.array([STRAWBERRY]))
-    assert explanation.text == NO_REASON
+    assert explanation.text == load_phrases().none
 
 
 def test_a_template_for_explanations_is_needed(gpt2: Tiny) -> None:

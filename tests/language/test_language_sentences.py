@@ -12,8 +12,8 @@ from language_worlds import CHIPS, DARK, FLUID, GREEK, HISTORY, OAT, SOY, STRAWB
 from p5rec.data.catalogue import Catalogue
 from p5rec.language.explanation import Evidence, EvidenceEvent, Shared
 from p5rec.language.facts import facts_of, speak
+from p5rec.language.phrases import load_phrases
 from p5rec.language.sentences import (
-    NO_REASON,
     plain_sentences,
     reference_explanation,
     shared_text,
@@ -65,7 +65,7 @@ def test_plain_sentences_say_how_often_and_when() -> None:
 def test_without_evidence_the_item_itself_is_described() -> None:
     assert "Yogurt" in plain_sentences(SHOP, Evidence(STRAWBERRY, -1.0))[0]
     bare = Catalogue.from_table(pa.table({"item_id": ["***"]}))
-    assert plain_sentences(bare, Evidence(0, -1.0)) == [NO_REASON]
+    assert plain_sentences(bare, Evidence(0, -1.0)) == [load_phrases().none]
 
 
 def test_a_reference_prefers_what_shares_most() -> None:

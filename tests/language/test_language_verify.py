@@ -26,7 +26,8 @@ from language_worlds import (
 from p5rec.data.catalogue import Catalogue
 from p5rec.language.explanation import Evidence, EvidenceEvent, Explanation
 from p5rec.language.facts import facts_of
-from p5rec.language.sentences import NO_REASON, candidates, plain_sentences, reference_explanation
+from p5rec.language.phrases import load_phrases
+from p5rec.language.sentences import plain_sentences, reference_explanation, statements
 from p5rec.language.verify import Verifier, split_sentences
 
 SHOP = shop()
@@ -75,7 +76,7 @@ TRUE = [
     (BREAKFAST, "It is from the category Coffee, like House Blend by L'Oreal."),
     (CHIPS, "It is by Dr Crunch."),
     (CHIPS, "You chose it once."),
-    (STRAWBERRY, NO_REASON),
+    (STRAWBERRY, load_phrases().none),
 ]
 FALSE = [
     (STRAWBERRY, "It is by Lindt."),  # another item's brand
@@ -204,7 +205,8 @@ def test_plain_and_reference_sentences_hold(history: list[int], item: int, seed:
     rows = np.array(history, dtype=np.int64)
     reference = reference_explanation(SHOP, rows, item, rng)
     evidence = evidence_of(SHOP, history, item, reference.evidence_rows)
-    for sentence in (*candidates(SHOP, evidence), *split_sentences(reference.text)):
+    plain = [sentence.text for forms in statements(SHOP, evidence) for sentence in forms]
+    for sentence in (*plain, *split_sentences(reference.text)):
         verdict = VERIFIER.verify(sentence, item=item, history_rows=rows, evidence=evidence)
         assert verdict.text == sentence, VERIFIER.claims(sentence, item=item, history_rows=rows)
 

@@ -8,7 +8,7 @@ from p5rec.prompting.rendering import render
 from p5rec.prompting.segments import Attribute, ItemRef, UntrustedText
 from p5rec.prompting.templates import load_templates, parse_templates, require_minimum
 
-FILES = sorted((Path(__file__).parents[2] / "prompts").rglob("*.toml"))
+FILES = sorted((Path(__file__).parents[2] / "prompts").glob("*.toml"))
 VALUES = {
     "next_item": {"history": [ItemRef(1)], "user": Attribute("two adults"), "item": ItemRef(2)},
     "explanation": {

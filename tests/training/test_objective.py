@@ -6,6 +6,7 @@ import torch
 from tiny_worlds import FAMILIES, grocery_world
 from training_runs import next_items
 
+from p5rec.model.recipe import Prompting
 from p5rec.prompting.segments import ItemRef, Literal
 from p5rec.training.batch import TextBatch, WalkBatch
 from p5rec.training.language_examples import (
@@ -80,7 +81,7 @@ def test_weights_of_walks_weigh(world):
 
 @pytest.mark.parametrize("kind", [RequestExamples, ItemTextExamples, ExplanationExamples])
 def test_examples_in_words_make_batches_that_can_be_learnt(world, kind):
-    words = Words(world.model.catalogue, world.model.encoder, world.model.templates)
+    words = Words(world.model.catalogue, world.model.encoder, world.model.templates, Prompting())
     examples = kind(words, world.histories) if kind is ExplanationExamples else kind(words)
     plan = examples.plan(np.random.default_rng(0))
     n_text = world.model.scorer.backbone.table.base_size

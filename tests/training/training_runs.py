@@ -5,6 +5,7 @@ import torch
 from tiny_worlds import grocery_world
 
 from p5rec.decoding.history_index import HistoryIndex
+from p5rec.model.recipe import Prompting
 from p5rec.progress import SILENT
 from p5rec.training.checkpoint import trainable
 from p5rec.training.language_examples import (
@@ -53,7 +54,7 @@ def make_run(family="gpt2", *, folder=None, all_tasks=True, seed=0, validate=Tru
         fixed["tasks"] = TASKS
     world = grocery_world(family, **{**fixed, **settings})
     model = world.model
-    words = Words(model.catalogue, model.encoder, model.templates)
+    words = Words(model.catalogue, model.encoder, model.templates, Prompting())
     tasks = {"next_item": next_items(world)}
     if all_tasks:
         tasks["request"] = RequestExamples(words)

@@ -1,0 +1,96 @@
+"""Keeps writing on the paths of statements that hold, as the trie keeps items in the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass
+class _Node:
+    """A place in the tree of sentences; ``statements`` are those that can still be reached."""
+
+    statements: set[int] = field(default_factory=set)
+    next: dict[int, _Node] = field(default_factory=dict)
+    ends: tuple[int, int] | None = None
+
+
+class StatementWalk:
+    """Which tokens may come next, so that only given sentences can be written, one after another.
+
+    Each statement comes as several sentences that say the same, and is said once at most.
+
+    >>> walk = StatementWalk([[[5, 6], [7, 6]], [[5, 8]]], most=2, end=0)
+    >>> walk.allowed()
+    [5, 7]
+    >>> for token in (7, 6):
+    ...     walk.push(token)
+    >>> walk.allowed()
+    [0, 5]
+    >>> for token in (5, 8, 0):
+    ...     walk.push(token)
+    >>> walk.said  # the second sentence of the first statement, then the second statement
+    [(0, 1), (1, 0)]
+
+    :param statements: for each statement its sentences as token ids.
+    :param most: at most so many sentences.
+    :param end: the token that ends the text; allowed from the end of the first sentence on.
+    """
+
+    def __init__(
+        self, statements: Sequence[Sequence[Sequence[int]]], *, most: int, end: int
+    ) -> None:
+        self._root = _Node()
+        for number, sentences in enumerate(statements):
+            for form, sentence in enumerate(sentences):
+                self._add((number, form), sentence)
+        self._said: dict[int, int] = {}
+        self._most = most
+        self._end = end
+        self._at = self._root
+
+    def allowed(self) -> list[int]:
+        """The tokens that may come next, sorted; the end alone where nothing is left to say."""
+        tokens = self._open(self._at)
+        if self._complete:
+            tokens |= self._starts() | {self._end}
+        return sorted(tokens or {self._end})
+
+    def push(self, token: int) -> None:
+        """Go on with an allowed token; after the end nothing changes."""
+        if token in self._open(self._at):
+            self._at = self._at.next[token]
+        elif token in self._starts() and self._complete:
+            self._said = self._with_last()
+            self._at = self._root.next[token]
+
+    @property
+    def said(self) -> list[tuple[int, int]]:
+        """What was written: the number of each statement, and of the sentence that says it."""
+        return list((self._with_last() if self._complete else self._said).items())
+
+    @property
+    def _complete(self) -> bool:
+        return self._at.ends is not None and self._at.ends[0] not in self._said
+
+    def _with_last(self) -> dict[int, int]:
+        """What was said, with the sentence that ends here."""
+        return self._said | ({} if self._at.ends is None else dict([self._at.ends]))
+
+    def _open(self, node: _Node) -> set[int]:
+        return {t for t, after in node.next.items() if after.statements - self._said.keys()}
+
+    def _starts(self) -> set[int]:
+        """First tokens of the sentences that may still follow the one that ends here."""
+        said = self._with_last()
+        if len(said) >= self._most:
+            return set()
+        return {t for t, after in self._root.next.items() if after.statements - said.keys()}
+
+    def _add(self, which: tuple[int, int], sentence: Sequence[int]) -> None:
+        node = self._root
+        for token in sentence:
+            node = node.next.setdefault(token, _Node())
+            node.statements.add(which[0])
+        if node is not self._root and node.ends is None:
+            node.ends = which
