@@ -15,12 +15,7 @@ import argparse
 import gc
 import json
 import os
-import platform
-import resource
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -29,7 +24,16 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 import torch
-import transformers
+from bench_common import (
+    RESULTS,
+    in_own_process,
+    machine,
+    once,
+    peak_gib,
+    say,
+    seconds,
+    write_results,
+)
 from decoder_peer import (
     Peer,
     grid_codes,
@@ -40,7 +44,6 @@ from decoder_peer import (
 )
 from transformers import GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
 
-import p5rec
 from p5rec.data.catalogue import Catalogue
 from p5rec.decoding import beam as beam_module
 from p5rec.decoding.beam import Excluded, beam_search
@@ -56,22 +59,9 @@ from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.model.recipe import Recipe
 from p5rec.model.vocabulary import Vocabulary
 
-RESULTS = Path(__file__).parent / "results"
 K, BEAMS, PROMPT = 10, 20, 100
 DEPTH, WIDTH = 4, 32
 GROWN = 10_000_000
-
-
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    """Median wall time of ``work`` after one call that is not counted."""
-    work()
-    return median(once(work) for _ in range(repeats))
-
-
-def once(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def build(name: str) -> torch.nn.Module:
@@ -192,7 +182,7 @@ def grown(n_items: int) -> dict:
     codes = dense_codes(n_items, width=64 if n_items <= 64**4 else 128)
     gc.collect()
     built = once(lambda: Trie.from_codes(codes))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_gib()
     trie = Trie.from_codes(codes)
     found = {"build_seconds": built, "build_peak_gib": peak, "bytes_per_item": trie.size / n_items}
     found |= filter_times(trie, n_items)
@@ -329,29 +319,6 @@ def searched(scorer: ItemScorer, prompts: PromptBatch, beams: int) -> np.ndarray
     return found.items
 
 
-def machine() -> dict:
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
-    )
-    return {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "load": os.getloadavg(),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "numpy": np.__version__,
-            "p5rec": p5rec.__version__,
-        },
-        "commit": commit.stdout.strip(),
-        "command": " ".join(["python", *sys.argv]),
-    }
-
-
 def measure(options: argparse.Namespace) -> dict:
     """All figures."""
     quick = options.quick
@@ -370,9 +337,7 @@ def measure(options: argparse.Namespace) -> dict:
         gc.collect()
     say("growth")
     large = 100_000 if quick else GROWN
-    child = [sys.executable, __file__, "--grown", str(large)]
-    done = subprocess.run(child, capture_output=True, text=True, check=True)
-    growth = json.loads(done.stdout)
+    growth = in_own_process(__file__, "--grown", str(large))
     growth["step_seconds_small"] = step_seconds(10_000, 4 * repeats + 1)
     growth["step_seconds_large"] = step_seconds(large, 4 * repeats + 1)
     say("work done once")
@@ -393,11 +358,8 @@ def measure(options: argparse.Namespace) -> dict:
     recall = recall_of_narrow_beams(n_items, 2 if quick else 8)
     details = {"peer": runs, "growth": growth, "incremental": going_on, "beam_recall": recall}
     details["repeats"] = {"ours": repeats, "peer_gpt2": peer_repeats}
-    return {**figures, **machine(), "quick": quick, "details": details}
-
-
-def say(what: str) -> None:
-    print(f"… {what}", file=sys.stderr, flush=True)
+    about = machine("torch", "transformers", "numpy", threads=torch.get_num_threads())
+    return {**figures, **about, "quick": quick, "details": details}
 
 
 def main() -> None:
@@ -415,8 +377,7 @@ def main() -> None:
     from decoder_report import draw, table
 
     print(table(figures))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_results(figures, options.out)
     draw(figures, options.out.with_suffix(".png"))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench_common import beside_goals
+
 GOALS = {
     "speedup_gpt2": (">=", 12),
     "speedup_t5_small": (">=", 4),
@@ -30,11 +32,7 @@ asserted first; times are medians on the machine named above."""
 
 def table(figures: dict) -> str:
     """Figures beside their goals, and users a second beside the peer's."""
-    lines = [f"{'figure':<26}{'measured':>12}  goal"]
-    for name, (sign, goal) in GOALS.items():
-        value = figures[name]
-        met = value >= goal if sign == ">=" else value <= goal
-        lines.append(f"{name:<26}{value:>12.3f}  {sign} {goal:g}{'' if met else '   missed'}")
+    lines = beside_goals(figures, GOALS)
     lines.append("")
     lines.append(f"{'model':<14}{'users':>6}{'p5rec users/s':>16}{'generate users/s':>18}{'×':>8}")
     for name, run in figures["details"]["peer"].items():
