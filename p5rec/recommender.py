@@ -182,7 +182,7 @@ class Recommender:
         """The items that may be recommended."""
         return self.model.catalogue
 
-    # A text is a sequence of texts, so the two overlap; _as_histories refuses a bare text.
+    # A text is a sequence of texts, so the two overlap; as_histories refuses a bare text.
     @overload
     def recommend(  # type: ignore[overload-overlap]
         self, history: Sequence[History], *, k: int = ..., **wanted: Unpack[Wanted]
@@ -214,17 +214,17 @@ class Recommender:
         :raises RequestError: if ``k`` or what is wanted cannot be, or a history is none.
         """
         self._check_k(k)
-        single, several = _as_histories(history)
+        single, several = as_histories(history)
         histories, unknown = Histories.from_events(several, self.catalogue)
         steer = wanted.get("steer")
         prompt = None if steer is None else self._request_prompt(steer.words)
         plan = Plan(wanted, self._filters, histories, prompt=prompt)
         found = self._ranker.search(histories, k=k, selection=plan.selection)
         notices = [
-            _history_notices(int(length), missing)
+            history_notices(int(length), missing)
             for length, missing in zip(histories.lengths, unknown, strict=True)
         ]
-        _tell_why_empty(found, plan, notices)
+        tell_why_empty(found, plan, notices)
         lists = self._recommendations(found, notices)
         return lists[0] if single else lists
 
@@ -299,7 +299,7 @@ class Recommender:
                 break
         plan = Plan(wanted, self._filters, histories, prompt=prompt, denied=denied)
         notices = [parsed.describe()]
-        _tell_why_empty(found, plan, notices)
+        tell_why_empty(found, plan, notices)
         return self._recommendations(found, notices)[0]
 
     def save_pretrained(self, path: str | Path) -> None:
@@ -412,7 +412,7 @@ def _split(events: Events, hold_out: HoldOut, validation_users: int, seed: int) 
     return validate_last_basket(events, users=validation_users, seed=seed)
 
 
-def _as_histories(history: History | Sequence[History]) -> tuple[bool, list[History]]:
+def as_histories(history: History | Sequence[History]) -> tuple[bool, list[History]]:
     """Whether one history was given, and all that were given as a list."""
     if isinstance(history, str):
         raise RequestError(
@@ -436,13 +436,14 @@ def _first(one: Found, other: Found, k: int) -> Found:
     return Found(np.take_along_axis(items, there, 1), np.take_along_axis(scores, there, 1))
 
 
-def _tell_why_empty(found: Found, plan: Plan, notices: Sequence[list[str]]) -> None:
+def tell_why_empty(found: Found, plan: Plan, notices: Sequence[list[str]]) -> None:
     """Add to the notices of each empty list what left nothing."""
     for user in np.flatnonzero((found.items < 0).all(axis=1)).tolist():
         notices[user].append(plan.why_empty(user))
 
 
-def _history_notices(known: int, unknown: Sequence[str]) -> list[str]:
+def history_notices(known: int, unknown: Sequence[str]) -> list[str]:
+    """What to say of a history with so many known events and these unknown items."""
     notices = []
     if unknown:
         shown = ", ".join(unknown[:3]) + (" …" if len(unknown) > 3 else "")
