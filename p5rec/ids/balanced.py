@@ -6,8 +6,10 @@ import warnings
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import NearestNeighbors
 
 Vectors = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -18,13 +20,20 @@ _LEAST_SAMPLE = 20_000
 _ITERATIONS = 25
 _CANDIDATES = 16
 _CHUNK = 1 << 24
+# Neighbours are looked at where there are at most so many rows: every pair is compared.
+_MOST_COMPARED = 20_000
+_NEIGHBOURS = 10
+_ROUNDS = 15
+# What a row's own cluster counts besides its neighbours, so that rows do not all move at once.
+_STAY = 0.1
 
 
 def cluster_balanced(vectors: Vectors, *, clusters: int, capacity: int, seed: int) -> Ints:
     """The cluster of each row: at most ``clusters`` of them, of at most ``capacity`` rows.
 
-    Clusters are numbered by their first row; none is empty. The rows must come in an order that
-    is theirs by content: ties rest on it.
+    k-means centres; each row goes to the nearest that has room, then to where most of its nearest
+    neighbours are. Clusters are numbered by their first row; none is empty. The rows must come in
+    an order that is theirs by content: ties rest on it.
 
     >>> rows = np.float32([[0, 1], [1, 0], [0, 1.1], [1.1, 0]])
     >>> cluster_balanced(rows, clusters=2, capacity=2, seed=0).tolist()
@@ -39,7 +48,10 @@ def cluster_balanced(vectors: Vectors, *, clusters: int, capacity: int, seed: in
     if count <= clusters:
         return np.arange(count)
     centres = fit_centres(vectors, clusters=clusters, seed=seed)
-    return by_first_row(assign_balanced(vectors, centres, capacity=capacity))
+    parts = assign_balanced(distances(vectors, centres), capacity=capacity)
+    if count <= _MOST_COMPARED:
+        parts = _gather_neighbours(vectors, parts, clusters=clusters, capacity=capacity)
+    return by_first_row(parts)
 
 
 def fit_centres(vectors: Vectors, *, clusters: int, seed: int) -> Vectors:
@@ -56,22 +68,27 @@ def fit_centres(vectors: Vectors, *, clusters: int, seed: int) -> Vectors:
     return centres
 
 
-def assign_balanced(vectors: Vectors, centres: Vectors, *, capacity: int) -> Ints:
-    """The nearest centre of each row, none with more than ``capacity`` rows.
+def assign_balanced(costs: Vectors, *, capacity: int) -> Ints:
+    """The cheapest cluster of each row, none with more than ``capacity`` rows.
 
-    Where too many rows want a centre, those stay that would lose most by going to their next
-    best; the others go on to the nearest centre that still has room.
+    Where too many rows want a cluster, those stay that would lose most by going to their next
+    best; the others go on to the cheapest cluster that still has room.
+
+    >>> assign_balanced(np.float32([[0, 9], [0, 1], [0, 5]]), capacity=2).tolist()
+    [0, 1, 0]
+
+    :param costs: float32[n, k].
     """
-    near, far = _candidates(vectors, centres)
-    room = np.full(len(centres), capacity)
-    chosen = np.full(len(vectors), -1, dtype=np.int64)
-    left = np.arange(len(vectors))
+    near = _cheapest(costs)
+    room = np.full(costs.shape[1], capacity)
+    chosen = np.full(len(costs), -1, dtype=np.int64)
+    left = np.arange(len(costs))
     while len(left):
-        wish, regret = _wishes(vectors, centres, near, far, left, room)
+        wish, regret = _wishes(costs, near, left, room)
         order = np.lexsort((left, -regret, wish))
-        sorted_wish = wish[order]
-        starts = np.searchsorted(sorted_wish, sorted_wish)
-        accepted = order[np.arange(len(order)) - starts < room[sorted_wish]]
+        wanted = wish[order]
+        place = np.arange(len(order)) - np.searchsorted(wanted, wanted)
+        accepted = order[place < room[wanted]]
         chosen[left[accepted]] = wish[accepted]
         room -= np.bincount(wish[accepted], minlength=len(room))
         left = left[chosen[left] < 0]
@@ -93,50 +110,70 @@ def by_first_row(groups: Ints) -> Ints:
 
 def distances(vectors: Vectors, centres: Vectors) -> Vectors:
     """Squared distances, float32[n, k], less the squared length of each row."""
-    apart: Vectors = (centres**2).sum(axis=1) - 2 * (vectors @ centres.T)
+    apart: Vectors = vectors @ (-2 * centres.T)
+    apart += (centres**2).sum(axis=1)
     return apart
 
 
-def _candidates(vectors: Vectors, centres: Vectors) -> tuple[npt.NDArray[np.int32], Vectors]:
-    """The nearest centres of each row, nearest first, and how far they are."""
-    kept = min(_CANDIDATES, len(centres))
-    near = np.empty((len(vectors), kept), dtype=np.int32)
-    far = np.empty((len(vectors), kept), dtype=np.float32)
-    step = max(1, _CHUNK // len(centres))
-    for start in range(0, len(vectors), step):
-        rows = slice(start, start + step)
-        apart = distances(vectors[rows], centres)
-        if kept < len(centres):
-            some = np.argpartition(apart, kept - 1, axis=1)[:, :kept]
+def _gather_neighbours(vectors: Vectors, parts: Ints, *, clusters: int, capacity: int) -> Ints:
+    """Move rows to the clusters of their nearest neighbours while that brings more together."""
+    near = _neighbours(vectors)
+    everything = np.asarray(near.sum(axis=1)).ravel().astype(np.float32)
+    rows = np.arange(len(parts))
+    best, most = parts, -1.0
+    for _ in range(_ROUNDS):
+        ones = csr_matrix((np.ones(len(rows), np.float32), (rows, parts)), (len(rows), clusters))
+        together = (near @ ones).toarray()
+        total = float(together[rows, parts].sum(dtype=np.float64))
+        if total <= most:
+            break
+        best, most = parts, total
+        together[rows, parts] += _STAY * everything
+        parts = assign_balanced(-together, capacity=capacity)
+    return best
+
+
+def _neighbours(vectors: Vectors) -> csr_matrix:
+    """How near the nearest rows are to each other: symmetric float32[n, n], 0 for others."""
+    count = min(_NEIGHBOURS, len(vectors) - 1)
+    search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(vectors)
+    apart, rows = search.kneighbors()
+    scale = max(float(np.median(apart)), 1e-6)
+    near = np.exp(-((apart / scale) ** 2)).astype(np.float32)
+    bounds = np.arange(0, near.size + 1, count)
+    one_way = csr_matrix((near.ravel(), rows.ravel(), bounds), shape=(len(vectors),) * 2)
+    return csr_matrix(one_way + one_way.T)
+
+
+def _cheapest(costs: Vectors) -> npt.NDArray[np.int32]:
+    """The cheapest few clusters of each row, cheapest first."""
+    kept = min(_CANDIDATES, costs.shape[1])
+    near = np.empty((len(costs), kept), dtype=np.int32)
+    step = max(1, _CHUNK // costs.shape[1])
+    for start in range(0, len(costs), step):
+        some = costs[start : start + step]
+        if kept < costs.shape[1]:
+            found = np.sort(np.argpartition(some, kept - 1, axis=1)[:, :kept], axis=1)
         else:
-            some = np.broadcast_to(np.arange(kept), apart.shape)
-        order = np.argsort(np.take_along_axis(apart, some, axis=1), axis=1, kind="stable")
-        near[rows] = np.take_along_axis(some, order, axis=1)
-        far[rows] = np.take_along_axis(apart, near[rows].astype(np.int64), axis=1)
-    return near, far
+            found = np.broadcast_to(np.arange(kept), some.shape)
+        order = np.argsort(np.take_along_axis(some, found, axis=1), axis=1, kind="stable")
+        near[start : start + step] = np.take_along_axis(found, order, axis=1)
+    return near
 
 
 def _wishes(
-    vectors: Vectors,
-    centres: Vectors,
-    near: npt.NDArray[np.int32],
-    far: Vectors,
-    left: Ints,
-    room: Ints,
+    costs: Vectors, near: npt.NDArray[np.int32], left: Ints, room: Ints
 ) -> tuple[Ints, Vectors]:
-    """For each row that is left, the nearest centre with room, and what the next one would cost."""
+    """For each row that is left, the cheapest cluster with room, and what the next would cost."""
     open_ = room[near[left]] > 0
-    first = open_.argmax(axis=1)
     rows = np.arange(len(left))
-    wish = near[left][rows, first].astype(np.int64)
-    best = far[left][rows, first]
-    open_[rows, first] = False
+    wish = near[left, open_.argmax(axis=1)].astype(np.int64)
+    open_[rows, open_.argmax(axis=1)] = False
     second = np.where(open_.any(axis=1), open_.argmax(axis=1), near.shape[1] - 1)
-    regret = far[left][rows, second] - best
+    regret = costs[left, near[left, second]] - costs[left, wish]
     stuck = np.flatnonzero(room[wish] <= 0)
     if len(stuck):
         free = np.flatnonzero(room > 0)
-        apart = distances(vectors[left[stuck]], centres[free])
-        wish[stuck] = free[apart.argmin(axis=1)]
+        wish[stuck] = free[costs[np.ix_(left[stuck], free)].argmin(axis=1)]
         regret[stuck] = 0
     return wish, regret

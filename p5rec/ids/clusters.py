@@ -9,15 +9,18 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from p5rec.errors import SemanticIDError
-from p5rec.ids.balanced import by_first_row, cluster_balanced, distances, fit_centres
+from p5rec.ids.balanced import cluster_balanced, distances, fit_centres
 from p5rec.ids.grouping import code_words, members, number_nodes
 from p5rec.ids.text_vectors import TextVectors
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-# No cluster is larger than this many times the mean of its node.
+# No cluster is larger than this many times the mean of its node ...
 LARGEST = 1.5
+# ... but so few items are never too many, unless they are a large part of the node.
+_FEW = 32
+_LARGE_PART = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,67 +31,96 @@ class ClusterLevel:
     labels: tuple[str, ...]
 
 
-def cluster_level(
-    nodes: Ints,
-    vectors: Floats,
-    texts: TextVectors,
-    *,
-    size: int,
-    below: int,
-    first: bool,
-    seed: int,
-) -> ClusterLevel:
-    """Split each node into clusters of like items, with at most ``size`` codes for all nodes.
+@dataclass(frozen=True)
+class Room:
+    """What a cluster level may use: ``codes`` for all nodes, and how much comes ``below``.
 
-    The largest node gets ``size`` clusters, a smaller one its share, so that clusters are of like
-    size everywhere. A code means the same in all nodes as far as it can: clusters are matched to
-    centres that are fitted to all items (``first``), or to how far items lie from the centre of
-    their node.
+    ``below`` is the most items that the levels after this one can tell apart.
+    """
+
+    codes: int
+    below: int
+
+
+def cluster_level(
+    nodes: Ints, vectors: Floats, texts: TextVectors, room: Room, *, first: bool, seed: int
+) -> ClusterLevel:
+    """Split each node into clusters of like items.
+
+    The largest node gets as many clusters as there are codes, a smaller one its share, so that
+    clusters are of like size everywhere. A code means much the same in all nodes: clusters are
+    matched to centres that are fitted to all items (``first``), or to how far items lie from the
+    centre of their node.
 
     :param nodes: int64[N], the node of each item; items in the order of their content.
-    :param below: the most items that the levels after this one can tell apart.
     :raises SemanticIDError: if a node has more items than this level and those below can hold.
     """
     counts = np.bincount(nodes)
     largest = int(counts.max())
-    if largest > size * below:
+    if largest > room.codes * room.below:
         raise SemanticIDError(
             f"{largest:,} items have to be told apart below one node, but the levels of clusters "
-            f"and siblings there hold {size * below:,}. Give larger widths, one more of them, or a "
-            "larger max_width."
+            f"and siblings there hold {room.codes * room.below:,}. Give larger widths, one more of "
+            "them, or a larger max_width."
         )
     parts = np.zeros(len(nodes), dtype=np.int64)
     for rows in np.split(np.argsort(nodes, kind="stable"), np.cumsum(counts)[:-1]):
-        wanted = max(round(len(rows) * size / largest), -(-len(rows) // below))
-        clusters = min(max(wanted, 1), size)
+        share = round(len(rows) * room.codes / largest)
+        clusters = min(max(share, -(-len(rows) // room.below), 1), room.codes)
         if clusters > 1:
-            capacity = min(below, int(np.ceil(LARGEST * len(rows) / clusters)))
+            capacity = _capacity(len(rows), clusters, room.below)
             parts[rows] = cluster_balanced(
                 vectors[rows], clusters=clusters, capacity=capacity, seed=seed
             )
-    codes = _shared_codes(nodes, parts, vectors, size=size, absolute=first, seed=seed)
-    return ClusterLevel(codes, code_words(codes, texts))
+    if len(counts) > 1:
+        parts = _shared_codes(nodes, parts, vectors, codes=room.codes, first=first, seed=seed)
+    return ClusterLevel(parts, code_words(parts, texts))
+
+
+def _capacity(items: int, clusters: int, below: int) -> int:
+    """The most items of one cluster.
+
+    >>> _capacity(12_000, 110, 128), _capacity(12_000, 110, 999), _capacity(190, 43, 128)
+    (128, 164, 32)
+    """
+    even = int(np.ceil(LARGEST * items / clusters))
+    return min(below, max(even, min(_FEW, items // _LARGE_PART)))
 
 
 def _shared_codes(
-    nodes: Ints, parts: Ints, vectors: Floats, *, size: int, absolute: bool, seed: int
+    nodes: Ints, parts: Ints, vectors: Floats, *, codes: int, first: bool, seed: int
 ) -> Ints:
     """Number the parts of every node so that one number means much the same everywhere."""
-    if not nodes.any():
-        return parts
     clusters = number_nodes(nodes, parts)
-    of_clusters, first = members(clusters)
-    centres = np.asarray(of_clusters @ vectors, dtype=np.float32)
-    above = nodes[first]
-    points = vectors
-    if not absolute:
+    of_clusters, one_item = members(clusters)
+    centres, points = np.asarray(of_clusters @ vectors, dtype=np.float32), vectors
+    above = nodes[one_item]
+    if not first:
         node_centres = np.asarray(members(nodes)[0] @ vectors, dtype=np.float32)
         centres, points = centres - node_centres[above], vectors - node_centres[nodes]
-    common = fit_centres(points, clusters=min(size, len(points)), seed=seed)
-    apart = distances(centres, common)
-    codes = np.zeros(len(centres), dtype=np.int64)
-    for rows in np.split(np.arange(len(above)), np.cumsum(np.bincount(above))[:-1]):
-        taken, given = linear_sum_assignment(apart[rows])
-        codes[rows[taken]] = given
-    used = np.unique(codes)
-    return by_first_row(np.searchsorted(used, codes)[clusters])
+    common = fit_centres(points, clusters=min(codes, len(points)), seed=seed)
+    given = _match(distances(centres, common), above, np.bincount(clusters))
+    used = np.unique(given)
+    return np.searchsorted(used, given)[clusters].astype(np.int64)
+
+
+def _match(costs: Floats, above: Ints, sizes: Ints) -> Ints:
+    """A code for each cluster: cheap, other than its siblings', and not used more than the rest.
+
+    :param costs: float32[clusters, codes]; ``above``: the node over each cluster, rising;
+        ``sizes``: its items.
+    """
+    fair = max(float(sizes.sum()) / costs.shape[1], 1.0)
+    spread = np.maximum(costs.std(axis=1, keepdims=True), 1e-6)
+    costs = (costs - costs.min(axis=1, keepdims=True)) / spread
+    usage = np.zeros(costs.shape[1])
+    given = np.zeros(len(costs), dtype=np.int64)
+    counts = np.bincount(above)
+    children = np.split(np.arange(len(above)), np.cumsum(counts)[:-1])
+    items = np.bincount(above, weights=sizes)
+    for node in np.lexsort((np.arange(len(counts)), -items)).tolist():
+        rows = children[node]
+        chosen = linear_sum_assignment(costs[rows] + usage / fair)[1]
+        given[rows] = chosen
+        usage[chosen] += sizes[rows]
+    return given

@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float32]
 WINDOW = 5
 # A whole number of parts for every distance in the window, so that sums do not depend on order.
 _PARTS = 60
+_ROUNDS = 3
 
 
 def co_occurrence(histories: Histories, n_items: int) -> csr_matrix:
@@ -37,6 +38,35 @@ def co_occurrence(histories: Histories, n_items: int) -> csr_matrix:
     return csr_matrix(total + total.T)
 
 
+def company_classes(classes: Ints, counts: csr_matrix) -> Ints:
+    """Tell items of one class apart by what they occur with, as far as that can be.
+
+    A few rounds: items of equal class part where the classes that they occur with, or how often,
+    differ. The result does not depend on the order of the rows.
+
+    >>> counts = csr_matrix([[0, 0, 0], [0, 0, 5], [0, 5, 0]])
+    >>> company_classes(np.array([0, 0, 1]), counts).tolist()
+    [0, 1, 2]
+    """
+    for _ in range(_ROUNDS):
+        tied = np.flatnonzero(np.bincount(classes)[classes] > 1)
+        company = {row: _company(classes, counts, row) for row in tied.tolist()}
+        ranks = {known: i for i, known in enumerate(sorted(set(company.values())))}
+        finer = classes * (len(ranks) + 1)
+        finer[tied] += np.array([ranks[company[row]] for row in tied.tolist()], dtype=np.int64)
+        finer = np.unique(finer, return_inverse=True)[1].astype(np.int64)
+        if finer.max() == classes.max():
+            break
+        classes = finer
+    return classes
+
+
+def _company(classes: Ints, counts: csr_matrix, row: int) -> tuple[tuple[int, int], ...]:
+    part = slice(counts.indptr[row], counts.indptr[row + 1])
+    near = zip(classes[counts.indices[part]].tolist(), counts.data[part].tolist(), strict=True)
+    return tuple(sorted(near))
+
+
 def co_occurrence_vectors(counts: csr_matrix, *, dimensions: int, seed: int) -> Floats:
     """Vectors that are close for items that occur with the same items: float32[N, dimensions].
 
@@ -45,18 +75,17 @@ def co_occurrence_vectors(counts: csr_matrix, *, dimensions: int, seed: int) -> 
 
     :param counts: what :func:`co_occurrence` gives, with rows in the order of their content.
     """
-    counts = csr_matrix(counts)
     n_items = counts.shape[0]
     degree = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    ratio = counts.tocoo()
-    chance = degree[ratio.row] * degree[ratio.col] / max(degree.sum(), 1.0)
-    data = np.log1p(ratio.data / chance).astype(np.float32)
-    affinity = csr_matrix((data, (ratio.row, ratio.col)), shape=counts.shape)
+    pairs = counts.tocoo()
+    chance = degree[pairs.row] * degree[pairs.col] / max(degree.sum(), 1.0)
+    data = np.log1p(pairs.data / chance).astype(np.float32)
+    affinity = csr_matrix((data, (pairs.row, pairs.col)), shape=counts.shape)
     vectors = np.zeros((n_items, dimensions), dtype=np.float32)
     rank = min(dimensions, n_items - 1)
     if rank > 0 and affinity.nnz:
         left, strength, _ = randomized_svd(affinity, rank, n_iter=4, random_state=seed)
-        vectors[:, :rank] = left * np.sqrt(strength)
+        vectors[:, :rank] = left * strength
     vectors[degree == 0] = 0
     unit: Floats = normalize(vectors).astype(np.float32)
     return unit

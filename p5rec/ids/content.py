@@ -12,23 +12,49 @@ import numpy.typing as npt
 from p5rec.data.catalogue import Catalogue
 from p5rec.ids.words import comparable
 
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
 _FIRST = ("title", "brand", "categories", "variant", "description", "price")
+# Profiles that differ by less than this are equal.
+_DIGITS = 4
 
 
-def content_order(catalogue: Catalogue) -> npt.NDArray[np.int64]:
+def content_order(catalogue: Catalogue, *, profile: Floats | None = None) -> Ints:
     """The rows of a catalogue, sorted by content: int64[N].
 
     Title, brand, categories, variant, description and price come first, then the other attributes
-    by name; spelling counts only where all attributes read the same. ``item_id`` decides between
-    items of identical content alone, which are interchangeable.
+    by name; spelling counts only where all attributes read the same. Among items of identical
+    content ``profile`` (float32[N, d]) decides, and ``item_id`` where that is equal too: such items
+    are interchangeable.
     """
+    return order_of_classes(catalogue, content_classes(catalogue), profile=profile)
+
+
+def content_classes(catalogue: Catalogue) -> Ints:
+    """The place of each row's content among the different contents: int64[N], equal for equals."""
     known = set(catalogue.table.column_names) - {"item_id"}
     names = [name for name in _FIRST if name in known] + sorted(known.difference(_FIRST))
     columns = [catalogue.column(name) for name in names]
     keys = [_ranks([_read(value) for value in column]) for column in columns]
     keys += [_ranks([_written(value) for value in column]) for column in columns]
-    keys.append(_ranks(catalogue.item_ids))
-    return np.lexsort(keys[::-1]).astype(np.int64)
+    classes = np.zeros(len(catalogue), dtype=np.int64)
+    for key in keys:
+        pairs = classes * (int(key.max()) + 1) + key
+        classes = np.unique(pairs, return_inverse=True)[1].astype(np.int64)
+    return classes
+
+
+def order_of_classes(catalogue: Catalogue, classes: Ints, *, profile: Floats | None = None) -> Ints:
+    """Rows by class, equals by their profile, then by ``item_id``."""
+    tied = np.flatnonzero(np.bincount(classes)[classes] > 1)
+    within = np.zeros(len(classes), dtype=np.int64)
+    if len(tied):
+        keys = [_ranks([catalogue.item_ids[row] for row in tied.tolist()])]
+        if profile is not None:
+            keys += list(np.round(profile[tied], _DIGITS).T[::-1])
+        within[tied[np.lexsort(keys)]] = np.arange(len(tied))
+    return np.lexsort([within, classes]).astype(np.int64)
 
 
 def kind_texts(catalogue: Catalogue) -> list[str]:
@@ -64,7 +90,7 @@ def _joined(catalogue: Catalogue, names: Sequence[str]) -> list[str]:
     return [" ".join(words) for words in texts]
 
 
-def _ranks(keys: Sequence[Any]) -> npt.NDArray[np.int64]:
+def _ranks(keys: Sequence[Any]) -> Ints:
     """The rank of each key among the distinct keys."""
     rank: dict[Hashable, int] = {key: i for i, key in enumerate(sorted(set(keys)))}
     return np.fromiter((rank[key] for key in keys), dtype=np.int64, count=len(keys))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.ids.attributes import check_items, fit_attribute_ids
@@ -17,16 +20,22 @@ def fit_semantic_ids(
     scheme: Scheme,
     *,
     histories: Histories | None = None,
+    vectors: npt.NDArray[np.float32] | None = None,
     seed: int = 0,
 ) -> SemanticIDs:
     """Give each item of a catalogue a path, in the way that a scheme says.
 
     :param histories: the training events, for vectors of what is chosen together; without them
         vectors come from text alone. Held-out events must not be among them.
+    :param vectors: a vector an item, float32[N, d], in the catalogue's order, that learned levels
+        use in place of those of the words: from a sentence encoder, for example.
     :raises SemanticIDError: if the scheme and the catalogue do not fit together.
     """
     check_items(catalogue)
     levels = scheme.levels or tuple(default_levels(catalogue))
+    if scheme.kind == "hybrid" and not scheme.levels:
+        # Clusters need items to gather: one coarse level above them is enough.
+        levels = levels[:1]
     if scheme.kind == "attributes":
         return fit_attribute_ids(
             catalogue,
@@ -35,10 +44,12 @@ def fit_semantic_ids(
             max_width=scheme.max_width,
             seed=seed,
         )
-    vectors = fit_item_vectors(catalogue, scheme.vectors, histories=histories, seed=seed)
+    items = fit_item_vectors(
+        catalogue, scheme.vectors, histories=histories, vectors=vectors, seed=seed
+    )
     if scheme.kind == "residual":
         return fit_residual_ids(
-            vectors,
+            items,
             catalogue,
             widths=scheme.widths,
             leaves=scheme.leaves,
@@ -46,7 +57,7 @@ def fit_semantic_ids(
             seed=seed,
         )
     return fit_hybrid_ids(
-        vectors,
+        items,
         catalogue,
         levels=levels,
         widths=scheme.widths,

@@ -73,7 +73,7 @@ def fit_hybrid_ids(
     if not isinstance(items, ItemVectors):
         items = given_vectors(items, catalogue, seed=seed)
     columns, notes = read_levels(catalogue, levels)
-    order = content_order(catalogue)
+    order = content_order(catalogue, profile=items.vectors)
     tree = Tree(catalogue, order, max_width=max_width, seed=seed, taken=levels)
     for column in columns:
         tree.add(column.name, column.codes[order], column.labels)

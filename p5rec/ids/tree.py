@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from p5rec.data.catalogue import Catalogue
-from p5rec.ids.clusters import cluster_level
+from p5rec.ids.clusters import Room, cluster_level
 from p5rec.ids.content import full_texts, kind_texts
 from p5rec.ids.grouping import group_levels, number_nodes, widths
 from p5rec.ids.semantic_ids import LEAF_LEVEL, SemanticIDs
-from p5rec.ids.text_vectors import TextVectors, fit_text_vectors
+from p5rec.ids.text_vectors import fit_text_vectors
 from p5rec.ids.vectors import ItemVectors
 from p5rec.ids.words import tidy
 
@@ -50,18 +51,11 @@ class Tree:
 
     def add_clusters(self, items: ItemVectors, sizes: Sequence[int]) -> None:
         """Put levels of clusters below what is there, ``sizes`` codes a level."""
-        texts = TextVectors(items.texts.terms, items.texts.weights[self.order], items.texts.vectors)
-        vectors = items.vectors[self.order]
+        vectors, texts = items.vectors[self.order], items.texts.take(self.order)
         for number, size in enumerate(sizes):
-            below = int(np.prod(sizes[number + 1 :], dtype=np.int64)) * self.max_width
+            below = math.prod(sizes[number + 1 :]) * self.max_width
             level = cluster_level(
-                self.nodes,
-                vectors,
-                texts,
-                size=size,
-                below=below,
-                first=number == 0,
-                seed=self.seed,
+                self.nodes, vectors, texts, Room(size, below), first=number == 0, seed=self.seed
             )
             self._append(self._free_name(CLUSTER_LEVEL), level.codes, level.labels)
 

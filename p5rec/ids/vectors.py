@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,24 +13,62 @@ from sklearn.preprocessing import normalize
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.errors import SemanticIDError
-from p5rec.ids.co_occurrence import co_occurrence, co_occurrence_vectors
-from p5rec.ids.content import content_order, full_texts
+from p5rec.ids.co_occurrence import co_occurrence, co_occurrence_vectors, company_classes
+from p5rec.ids.content import content_classes, full_texts, order_of_classes
 from p5rec.ids.scheme import VectorKind
-from p5rec.ids.text_vectors import TextVectors, fit_text_vectors
+from p5rec.ids.text_vectors import TextEncoder, TextVectors, fit_text_vectors
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 DIMENSIONS = 64
+# Length of the part that tells what an item is chosen with, beside the part of its words. Items
+# are seldom chosen with the same items and often described with the same words, so that with
+# equal lengths the words alone would decide.
+CHOSEN_LENGTH = 2.0
 _RIDGE = 1.0
 
 
 @dataclass(frozen=True, eq=False)
+class Space:
+    """Where item vectors lie, and how an item that comes later finds its place there.
+
+    A vector is made of a part of events, expected from the other by ``expected`` (float32[d + 1,
+    e], the last row a constant; None without that part), and, if ``described``, a part of text: by
+    ``encoder``, or brought by the caller in ``given`` dimensions where that is not 0.
+    """
+
+    encoder: TextEncoder
+    expected: Floats | None = None
+    described: bool = True
+    given: int = 0
+
+    def place(self, texts: Sequence[str], vectors: Floats | None = None) -> Floats:
+        """Vectors of items without events, float32[n, d], from their words.
+
+        :param vectors: what the caller brings, float32[n, given].
+        :raises SemanticIDError: if vectors were brought for the fit and are not now.
+        """
+        if vectors is None and self.given:
+            raise SemanticIDError(
+                f"these semantic IDs were made from vectors of {self.given} dimensions, and none "
+                "came with the new items; expected one each. Give vectors=."
+            )
+        known = self.encoder.encode(texts) if vectors is None else normalize(vectors)
+        if self.expected is None:
+            return known
+        chosen = CHOSEN_LENGTH * normalize(_with_constant(known) @ self.expected)
+        parts = [chosen, known] if self.described else [chosen]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
 class ItemVectors:
-    """The rows of a catalogue as ``vectors`` (float32[N, d]), and their words."""
+    """The rows of a catalogue as ``vectors`` (float32[N, d]), their words, and their space."""
 
     vectors: Floats
     texts: TextVectors
+    space: Space
     notes: tuple[str, ...] = ()
 
 
@@ -38,71 +77,102 @@ def fit_item_vectors(
     kind: VectorKind,
     *,
     histories: Histories | None,
+    vectors: Floats | None = None,
     seed: int,
 ) -> ItemVectors:
     """Learn vectors of the items of a catalogue from their words and the training events.
 
-    Each side has rows of length 1. An item without events gets the vector of co-occurrence that
-    its words let expect.
+    An item without events gets what its words let expect.
+
+    :param vectors: used in place of those of the words: float32[N, d], in the catalogue's order.
+    :raises SemanticIDError: if ``vectors`` cannot be used.
     """
-    read = full_texts(catalogue)
-    texts = fit_text_vectors(read, dimensions=DIMENSIONS, seed=seed)
+    texts = fit_text_vectors(full_texts(catalogue), dimensions=DIMENSIONS, seed=seed)
+    known, given = texts.vectors, 0
+    if vectors is not None:
+        known = normalize(check_vectors(vectors, catalogue)).astype(np.float32)
+        given = known.shape[1]
+    alone = Space(texts.encoder, given=given)
     if kind == "text":
-        return ItemVectors(texts.vectors, texts)
+        return ItemVectors(known, texts, alone)
     if histories is None or not len(histories.items):
         note = "vectors are those of the text alone: there are no events to learn from"
-        return ItemVectors(texts.vectors, texts, (note,))
-    order = content_order(catalogue)
-    counts: csr_matrix = co_occurrence(histories, len(catalogue))[order][:, order]
-    chosen = np.empty((len(order), DIMENSIONS), dtype=np.float32)
-    chosen[order] = co_occurrence_vectors(counts, dimensions=DIMENSIONS, seed=seed)
-    chosen = _expect(texts.vectors, chosen)
-    if kind == "co-occurrence":
-        return ItemVectors(chosen, texts)
-    return ItemVectors(np.concatenate([chosen, texts.vectors], axis=1), texts)
-
-
-def _expect(known: Floats, wanted: Floats) -> Floats:
-    """Fill rows of zeros in ``wanted`` with what ridge regression on ``known`` expects there."""
-    missing = ~wanted.any(axis=1)
-    if not missing.any() or missing.all():
-        return wanted
-    inputs = np.concatenate([known, np.ones((len(known), 1), np.float32)], axis=1)
-    x, y = inputs[~missing].astype(np.float64), wanted[~missing].astype(np.float64)
-    weights = np.linalg.solve(x.T @ x + _RIDGE * np.eye(x.shape[1]), x.T @ y)
-    filled = wanted.copy()
-    filled[missing] = normalize(inputs[missing] @ weights)
-    return filled
+        return ItemVectors(known, texts, alone, (note,))
+    chosen = CHOSEN_LENGTH * _chosen_together(catalogue, histories, seed)
+    expected = _regress(known, chosen)
+    space = Space(texts.encoder, expected, described=kind == "both", given=given)
+    unseen = ~chosen.any(axis=1)
+    chosen[unseen] = CHOSEN_LENGTH * normalize(_with_constant(known[unseen]) @ expected)
+    both = np.concatenate([chosen, known], axis=1) if kind == "both" else chosen
+    notes: tuple[str, ...] = ()
+    if unseen.any():
+        notes = (f"{int(unseen.sum()):,} items without events stand where their text lets expect",)
+    return ItemVectors(both, texts, space, notes)
 
 
 def given_vectors(vectors: Floats, catalogue: Catalogue, *, seed: int) -> ItemVectors:
-    """Vectors that the caller brings, checked: float32[N, d], in the catalogue's order.
+    """Vectors that the caller brings, brought to length 1: float32[N, d], in catalogue order.
 
+    :raises SemanticIDError: if they cannot be used.
+    """
+    checked = normalize(check_vectors(vectors, catalogue)).astype(np.float32)
+    texts = fit_text_vectors(full_texts(catalogue), dimensions=DIMENSIONS, seed=seed)
+    return ItemVectors(checked, texts, Space(texts.encoder, given=checked.shape[1]))
+
+
+def check_vectors(
+    vectors: Floats, catalogue: Catalogue, *, dimensions: int | None = None
+) -> Floats:
+    """The vectors as float32[N, d], one an item.
+
+    :param dimensions: how many there must be; any number by default.
     :raises SemanticIDError: if they are not numbers, not one a row, or not finite.
     """
     array = np.asarray(vectors)
-    problems = []
+    wanted = f"({len(catalogue)}, {dimensions or 'dimensions'})"
     if array.ndim != 2 or array.dtype.kind not in "fiu":
-        problems.append(
+        raise SemanticIDError(
             f"vectors have shape {array.shape} and type {array.dtype}; expected numbers in the "
-            "shape (items, dimensions)."
+            f"shape {wanted}."
         )
-    elif len(array) != len(catalogue):
-        problems.append(
+    if len(array) != len(catalogue):
+        raise SemanticIDError(
             f"there are {len(array)} vectors for {len(catalogue)} items; expected one an item, in "
-            "the order of the catalogue."
+            "the catalogue's order. Give an item that has none a row of zeros."
         )
-    elif array.shape[1] == 0:
-        problems.append("vectors have no dimension; expected at least one.")
-    else:
-        bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
-        if len(bad):
-            first = catalogue.item_ids[int(bad[0])]
-            problems.append(
-                f"{len(bad)} vectors are not finite, the first that of item {first!r} (row "
-                f"{int(bad[0])}); expected numbers. Give an item without a vector a row of zeros."
-            )
-    if problems:
-        raise SemanticIDError("\n".join(problems))
-    texts = fit_text_vectors(full_texts(catalogue), dimensions=DIMENSIONS, seed=seed)
-    return ItemVectors(_expect(texts.vectors, array.astype(np.float32)), texts)
+    if array.shape[1] != (dimensions or max(array.shape[1], 1)):
+        raise SemanticIDError(
+            f"vectors have {array.shape[1]} dimensions; expected the shape {wanted}."
+        )
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(bad):
+        raise SemanticIDError(
+            f"{len(bad)} vectors are not finite, the first in row {int(bad[0])} (item "
+            f"{catalogue.item_ids[int(bad[0])]!r}); expected numbers. Give an item that has none a "
+            "row of zeros."
+        )
+    return array.astype(np.float32)
+
+
+def _chosen_together(catalogue: Catalogue, histories: Histories, seed: int) -> Floats:
+    """Unit vectors of co-occurrence, in the catalogue's order; of zeros without events."""
+    counts = co_occurrence(histories, len(catalogue))
+    classes = company_classes(content_classes(catalogue), counts)
+    order = order_of_classes(catalogue, classes)
+    vectors = np.empty((len(order), DIMENSIONS), dtype=np.float32)
+    ordered = csr_matrix(counts[order][:, order])
+    vectors[order] = co_occurrence_vectors(ordered, dimensions=DIMENSIONS, seed=seed)
+    return vectors
+
+
+def _regress(known: Floats, wanted: Floats) -> Floats:
+    """Ridge regression of the rows of ``wanted`` that are not zero: float32[d + 1, e]."""
+    rows = wanted.any(axis=1)
+    x = _with_constant(known[rows]).astype(np.float64)
+    y = wanted[rows].astype(np.float64)
+    weights = np.linalg.solve(x.T @ x + _RIDGE * np.eye(x.shape[1]), x.T @ y)
+    return weights.astype(np.float32)
+
+
+def _with_constant(vectors: Floats) -> Floats:
+    return np.concatenate([vectors, np.ones((len(vectors), 1), np.float32)], axis=1)
