@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast, overload
 
@@ -18,15 +18,16 @@ from p5rec.data.tables import Source
 from p5rec.data.users import Users
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.beam import Found
+from p5rec.decoding.filter_expression import Expression, parse_filter
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.storage import load_model, save_model
 from p5rec.decoding.wanted import Plan, Wanted
 from p5rec.errors import NotFittedError, RecipeError, RequestError
-from p5rec.language.explain import Explainer
+from p5rec.language.explain import Explainer, HowToExplain
 from p5rec.language.explanation import Explanation
-from p5rec.language.requests import Request, denied_rows, named_rows
-from p5rec.language.word_index import WordIndex
+from p5rec.language.matching import lean_of
+from p5rec.language.requests import Request, ShopWords, denied_rows
 from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.recipe import Recipe
 from p5rec.progress import SILENT, Reporter
@@ -76,7 +77,7 @@ class Recommender:
         self.recipe = recipe
         self.about: dict[str, Any] = {}
         self._model: AssembledModel | None = None
-        self._words: WordIndex | None = None
+        self._words: ShopWords | None = None
         self._explainer: Explainer | None = None
         self._made_ranker: NextItemRanker | None = None
         self._made_filters: Filters | None = None
@@ -228,16 +229,18 @@ class Recommender:
         lists = self._recommendations(found, notices)
         return lists[0] if single else lists
 
-    def explain(self, history: History, item: str, *, generate: bool = True) -> Explanation:
-        """Why an item fits a history: a sentence whose every fact was checked, and its evidence.
+    def explain(self, history: History, item: str, **how: Unpack[HowToExplain]) -> Explanation:
+        """Why an item fits a history: sentences whose every fact was checked, and the evidence.
 
-        :param generate: let the model write; otherwise the sentence comes from the evidence.
-        :raises RequestError: if the item is not in the catalogue.
+        :param how: ``generate`` (True; False takes plain sentences from the evidence, "freely"
+            lets the model use any words and checks them), ``sentences`` (2, at most so many) and
+            ``language`` (that of the recipe; "en", "de", "es" or "fr").
+        :raises RequestError: if the item is not in the catalogue, or there is no such language.
         """
-        return self.explain_all([history], [item], generate=generate)[0]
+        return self.explain_all([history], [item], **how)[0]
 
     def explain_all(
-        self, histories: Sequence[History], items: Sequence[str], *, generate: bool = True
+        self, histories: Sequence[History], items: Sequence[str], **how: Unpack[HowToExplain]
     ) -> list[Explanation]:
         """:meth:`explain` for several pairs of history and item at once."""
         rows = self.catalogue.rows_of(items)
@@ -248,10 +251,10 @@ class Recommender:
                 f"{self.catalogue.item_ids[0]!r}."
             )
         known, _ = Histories.from_events(list(histories), self.catalogue)
-        return self.explain_rows(known, rows, generate=generate)
+        return self.explain_rows(known, rows, **how)
 
     def explain_rows(
-        self, histories: Histories, rows: np.ndarray, *, generate: bool = True
+        self, histories: Histories, rows: np.ndarray, **how: Unpack[HowToExplain]
     ) -> list[Explanation]:
         """:meth:`explain_all` for histories as arrays and catalogue rows."""
         if self._explainer is None:
@@ -264,18 +267,17 @@ class Recommender:
                 verb=self.recipe.prompting.verb,
                 language=self.recipe.prompting.language,
             )
-        return self._explainer.explain(histories, rows, generate=generate)
+        return self._explainer.explain(histories, rows, **how)
 
     def ask(
         self, request: str, *, history: History = (), k: int = 10, **wanted: Unpack[Wanted]
     ) -> Recommendations:
         """Items that fit a request in plain words.
 
-        Limits in the words ("not chips", "under $5") rule items out; the rest guides the walk.
-        Items whose own words say what is wished come first, in the model's order; where there are
-        fewer than ``k`` of them, the model chooses among the others. The limits that were
-        understood come back as notices. Further keywords are those of :meth:`recommend`, without
-        ``steer``: the request is what steers.
+        Limits in the words ("not chips", "under $5", "only Alpro") rule items out; the rest guides
+        the walk, which leans to items whose own words say what is wished, misspelt or not. The
+        limits that were understood, and what was not, come back as notices. Further keywords are
+        those of :meth:`recommend`, without ``steer``: the request is what steers.
 
         :raises RequestError: if the request is empty or longer than 64 KiB, or ``k`` or what is
             wanted cannot be.
@@ -283,24 +285,7 @@ class Recommender:
         self._check_k(k)
         if wanted.get("steer") is not None:
             raise RequestError("ask takes no steer. Say it in the request, or use recommend.")
-        words = self._word_index
-        parsed = Request.parse(request, words)
-        histories, _ = Histories.from_events([history], self.catalogue)
-        prompt = self._request_prompt(parsed.wish or parsed.text)
-        denied, named = denied_rows(parsed, words), named_rows(parsed, words)
-        unnamed = np.setdiff1d(np.arange(len(self.catalogue)), named, assume_unique=True)
-        found = Found(np.empty((1, 0), np.int64), np.empty((1, 0)))
-        for others in (unnamed, named) if len(named) else (named,):
-            out = np.union1d(denied, others)
-            plan = Plan(wanted, self._filters, histories, prompt=prompt, denied=out)
-            more = self._ranker.search(histories, k=k, selection=plan.selection, prior=False)
-            found = _first(found, more, k)
-            if np.count_nonzero(found.items >= 0) == k:
-                break
-        plan = Plan(wanted, self._filters, histories, prompt=prompt, denied=denied)
-        notices = [parsed.describe()]
-        tell_why_empty(found, plan, notices)
-        return self._recommendations(found, notices)[0]
+        return self._answer(Request.parse(request, self._shop_words), history, k, wanted)
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write everything to one folder; a reader sees the old one or the new one.
@@ -345,6 +330,29 @@ class Recommender:
         """Catalogue rows ``int64[U, k]`` for histories as arrays: the contract of baselines."""
         return self._ranker.rank(histories, k=k, exclude_history=exclude_history)
 
+    def _answer(
+        self, request: Request, history: History, k: int, wanted: Wanted
+    ) -> Recommendations:
+        """What fits a request that was read already."""
+        shop, filters = self._shop_words, self._filters
+        histories, _ = Histories.from_events([history], self.catalogue)
+        given, own = wanted.get("filter"), request.condition
+        if own is not None and (given is None or isinstance(given, str | Expression)):
+            given = parse_filter(given) if isinstance(given, str) else given
+            wanted = {**wanted, "filter": own if given is None else given & own}
+        plan = Plan(
+            wanted,
+            filters,
+            histories,
+            prompt=self._request_prompt(request.wish or request.text),
+            denied=denied_rows(request, shop, filters),
+        )
+        selection = replace(plan.selection, leans=[lean_of(request.wish, shop.index)])
+        found = self._ranker.search(histories, k=k, selection=selection, prior=False)
+        notices = [request.describe()]
+        tell_why_empty(found, plan, notices)
+        return self._recommendations(found, notices)[0]
+
     def _request_prompt(self, words: str) -> EncodedPrompt:
         """The prompt of a request; the words are a person's own."""
         model = self.model
@@ -365,9 +373,9 @@ class Recommender:
         return self._made_filters
 
     @property
-    def _word_index(self) -> WordIndex:
+    def _shop_words(self) -> ShopWords:
         if self._words is None:
-            self._words = WordIndex(self.catalogue)
+            self._words = ShopWords(self.catalogue)
         return self._words
 
     def _check_k(self, k: int) -> None:
@@ -426,14 +434,6 @@ def as_histories(history: History | Sequence[History]) -> tuple[bool, list[Histo
             "the histories mix item ids and lists. Give one list of item ids, or a list of lists."
         )
     return False, list(several)
-
-
-def _first(one: Found, other: Found, k: int) -> Found:
-    """The ``k`` best of two searches of one history: all of the first, then of the second."""
-    items = np.concatenate([one.items, other.items], axis=1)
-    scores = np.concatenate([one.scores, other.scores], axis=1)
-    there = np.argsort(items < 0, axis=1, kind="stable")[:, :k]
-    return Found(np.take_along_axis(items, there, 1), np.take_along_axis(scores, there, 1))
 
 
 def tell_why_empty(found: Found, plan: Plan, notices: Sequence[list[str]]) -> None:

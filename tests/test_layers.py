@@ -34,9 +34,12 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": MIDDLE,
     # Validation during training uses the metrics; what teaches words is made by language.
     "training": MIDDLE | {"evaluation", "language"},
-    "language": MIDDLE,
+    # Evidence is drawn with what all reports are drawn with.
+    "language": MIDDLE | {"evaluation.drawing", "evaluation.page"},
     "recommender": UPPER,
-    "serving": UPPER | {"recommender"},
+    "serving": UPPER | {"recommender", "fallback"},
+    # Plain models behind the same call as the recommender.
+    "fallback": UPPER | {"recommender"},
     "benchmark": UPPER | {"recommender"},
     "demo": UPPER | {"recommender", "benchmark.suite"},
     "cli": UPPER | {"recommender", "serving", "demo", "benchmark"},

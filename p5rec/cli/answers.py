@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -88,13 +89,33 @@ def explain(
     item: Annotated[str, typer.Option(help="The item to explain.")],
     history: HistoryText = "",
     generate: Annotated[
-        bool, typer.Option(help="Let the model write, or take a plain sentence.")
+        bool, typer.Option(help="Let the model choose the words, or take plain sentences.")
     ] = True,
+    freely: Annotated[
+        bool, typer.Option("--freely", help="Let it use any words; what does not hold is dropped.")
+    ] = False,
+    sentences: Annotated[int, typer.Option(help="At most so many sentences.")] = 2,
+    language: Annotated[
+        str | None, typer.Option(help="en, de, es or fr; the recipe's by default.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the weights of the history: a .png or .html file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print why an item fits a history, and the evidence."""
+    from p5rec.language.picture import draw_evidence
+
     recommender = load_bundle(bundle)
-    explanation = recommender.explain(history_of(history), item, generate=generate)
+    explanation = recommender.explain(
+        history_of(history),
+        item,
+        generate="freely" if freely else generate,
+        sentences=sentences,
+        language=language,
+    )
+    if picture is not None:
+        draw_evidence(explanation, recommender.catalogue, picture)
     lines = [explanation.text]
     for event in explanation.evidence.events:
         name = recommender.catalogue.name(event.item)

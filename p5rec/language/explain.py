@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,15 @@ from p5rec.prompting.tokenizing import TextTokenizer
 IntArray = NDArray[np.int64]
 Checked = tuple[Sentence, tuple[Claim, ...]]
 Generate = bool | Literal["freely"]
+
+
+class HowToExplain(TypedDict, total=False):
+    """What :meth:`Explainer.explain` can be asked for."""
+
+    generate: Generate
+    sentences: int
+    language: str | None
+
 
 LONGEST = 256
 """Tokens that sentences may take together; a walk along statements ends before."""
