@@ -106,9 +106,9 @@ class Prompting(_Section):
     history: PositiveInt = 64
     positions: Literal["item", "code"] = "item"
     text: PositiveInt = 64
-    verb: Literal[
-        "bought", "chose", "had", "liked", "ordered", "picked", "used", "viewed"
-    ] = "chose"
+    verb: Literal["bought", "chose", "had", "liked", "ordered", "picked", "used", "viewed"] = (
+        "chose"
+    )
     language: str = "en"
 
 
@@ -132,6 +132,7 @@ class Training(_Section):
     - ``newest``: only so many of each user's newest sessions are targets (older ones are history),
       so that heavy users do not drown the others and what is learnt is what comes next now.
     - ``language_learning_rate``: for the steps of the other tasks; ``learning_rate`` by default.
+      ``writing_learning_rate``: for those of them that are answered with text alone.
     - ``average``: how much of a moving average of the weights stays at each step; the average is
       what is validated and kept. 0 keeps the weights as they are.
 
@@ -151,6 +152,7 @@ class Training(_Section):
     newest: PositiveInt | None = None
     learning_rate: PositiveFloat = 1e-3
     language_learning_rate: PositiveFloat | None = None
+    writing_learning_rate: PositiveFloat | None = None
     prior_learning_rate: PositiveFloat = 1e-2
     weight_decay: NonNegativeFloat = 0.01
     warmup: float = Field(default=0.05, ge=0, lt=1)

@@ -24,7 +24,7 @@ from p5rec.training.averaging import WeightAverage, put
 from p5rec.training.batch import Examples
 from p5rec.training.checkpoint import Progress, load_checkpoint, save_checkpoint, trainable
 from p5rec.training.objective import Objective
-from p5rec.training.schedule import MAIN_TASK, Step, epoch_steps
+from p5rec.training.schedule import MAIN_TASK, WRITTEN_TASKS, Step, epoch_steps
 
 SECONDS_BETWEEN_SAVES = 60.0
 NOTE_EVERY = 20
@@ -175,6 +175,8 @@ class _Trainer:
         peak = settings.learning_rate
         if step.task != MAIN_TASK:
             peak = settings.language_learning_rate or peak
+        if step.task in WRITTEN_TASKS:
+            peak = settings.writing_learning_rate or peak
         for group in self._optimizer.param_groups:
             group["lr"] = rate * (settings.prior_learning_rate if group["prior"] else peak)
         run.random.reseed(run.seed, number)

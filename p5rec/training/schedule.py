@@ -12,6 +12,8 @@ from p5rec.model.recipe import Task
 from p5rec.training.batch import Batch, Examples, Plan
 
 MAIN_TASK: Task = "next_item"
+WRITTEN_TASKS: frozenset[Task] = frozenset({"explanation"})
+"""Tasks that are answered with text alone."""
 
 
 @dataclass(frozen=True)
