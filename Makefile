@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo baselines results test test-all check fix wheel clean
+.PHONY: help demo results test test-all check fix wheel clean
 
 help:  ## Say what there is to do
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## */\t/' | expand -t 12
@@ -36,17 +36,13 @@ fix: $(READY)  ## Let ruff repair and format what it can
 wheel: $(READY)  ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
-# RecTools asks for an older NumPy than p5rec needs, and runs with the newer one all the same.
-baselines: $(READY)  ## Install the rivals of the suites: implicit, and SASRec of RecTools
-	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[baselines]'
-	$(BIN)/python -m pip install -qq -c constraints.txt --no-deps rectools
-
 results: $(READY)  ## Write eval/README.md from the figures in eval/results/
 	$(BIN)/python eval/results_page.py
 
 clean:  ## Remove what was built (.venv and runs/ stay)
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
+# RecTools asks for an older NumPy than p5rec needs, and runs with the newer one all the same.
 # Where the system's Python comes without ensurepip (Debian), its own pip fills the environment.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -56,4 +52,5 @@ $(READY): pyproject.toml constraints.txt
 		$(PYTHON) -m pip --python $(BIN)/python install -qq pip; }
 	@echo "Installing p5rec and what it needs into $(VENV) (once; a few minutes) …"
 	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install -qq -c constraints.txt --no-deps rectools
 	@touch $@

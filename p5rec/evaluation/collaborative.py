@@ -56,7 +56,10 @@ class ItemNeighbours(ScoringModel):
         }[self.similarity](K=self.neighbours + 1)
         self._similar = csr_matrix((n_items, n_items), dtype=np.float32)
         if len(histories.items):
-            model.fit(_counts(histories, n_items), show_progress=False)
+            with warnings.catch_warnings():
+                # implicit warns of a conversion of its own.
+                warnings.simplefilter("ignore")
+                model.fit(_counts(histories, n_items), show_progress=False)
             similar = csr_matrix(model.similarity, dtype=np.float32)
             # An item is its own nearest neighbour; that says nothing.
             similar.setdiag(0)

@@ -92,6 +92,29 @@ class ScoringModel(Baseline):
     def _restore(self, arrays: Arrays) -> None: ...
 
 
+class MostPopular(ScoringModel):
+    """Scores nothing, so that popularity alone decides."""
+
+    kind = "popularity"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    def _fit(self, histories: Histories, n_items: int) -> None:
+        pass
+
+    def _scores(self, histories: Histories) -> Floats:
+        return np.zeros((len(histories), len(self._place)), dtype=np.float32)
+
+    def _learnt(self) -> Arrays:
+        return {}
+
+    def _restore(self, arrays: Arrays) -> None:
+        pass
+
+
 def best_columns(scores: Floats, k: int) -> Ints:
     """The ``k`` highest columns of each row, ties to the lower column; -1 for ``-inf``.
 
@@ -112,7 +135,9 @@ def best_columns(scores: Floats, k: int) -> Ints:
 
 def needs_extra(package: str, model: str) -> RequestError:
     """What to tell a user who lacks a package of the extra ``baselines``."""
+    # RecTools' bounds refuse the NumPy that p5rec needs, so that no extra can name it.
+    further = " and pip install --no-deps rectools" if package == "rectools" else ""
     return RequestError(
         f"{model} needs the package {package}, which is not installed. Install it: "
-        "pip install 'p5rec[baselines]'."
+        f"pip install 'p5rec[baselines]'{further}."
     )

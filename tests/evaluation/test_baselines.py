@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from p5rec.data.events import Histories
 from p5rec.errors import NotFittedError, RequestError
 from p5rec.evaluation.baselines import OwnFrequency, OwnRecent, Popularity, Random
+from p5rec.evaluation.collaborative import Factors, ItemNeighbours
+from p5rec.evaluation.scored import MostPopular
 
 BASELINES = {
     "popularity": Popularity,
@@ -16,6 +18,18 @@ BASELINES = {
     "own_recent": OwnRecent,
     "random": lambda: Random(seed=3),
 }
+# Those that learn keep the contract too.
+KEEPERS = BASELINES | {
+    "scored popularity": MostPopular,
+    "item-knn": lambda: learnt(ItemNeighbours(neighbours=5)),
+    "ials": lambda: learnt(Factors(factors=4, iterations=2)),
+}
+
+
+def learnt(model):
+    """A model of the extra ``baselines``; without its package, the test is left out."""
+    pytest.importorskip("implicit", reason="the extra baselines is not installed")
+    return model
 
 
 def popularity_of(histories):
@@ -48,13 +62,13 @@ def test_equals_the_definition(name, train, asked, k, exclude_history):
         assert row == expected(name, train, history, k, exclude_history)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", KEEPERS)
 class TestContract:
     """What every baseline promises."""
 
     @given(all_histories(), st.integers(1, 2 * N_ITEMS), st.booleans())
     def test_lists_are_full_without_repeats(self, name, histories, k, exclude_history):
-        fitted = BASELINES[name]().fit(histories, N_ITEMS)
+        fitted = KEEPERS[name]().fit(histories, N_ITEMS)
         ranked = fitted.rank(histories, k=k, exclude_history=exclude_history)
         assert ranked.shape == (len(histories), k)
         assert ranked.dtype == np.int64
@@ -69,7 +83,7 @@ class TestContract:
 
     @given(all_histories(), st.integers(1, N_ITEMS), st.booleans())
     def test_a_batch_equals_single_calls(self, name, histories, k, exclude_history):
-        fitted = BASELINES[name]().fit(histories, N_ITEMS)
+        fitted = KEEPERS[name]().fit(histories, N_ITEMS)
         batch = fitted.rank(histories, k=k, exclude_history=exclude_history)
         for user in range(len(histories)):
             items = histories.items[histories.offsets[user] : histories.offsets[user + 1]]
@@ -80,28 +94,28 @@ class TestContract:
 
     @given(all_histories(), st.booleans())
     def test_a_shorter_list_is_the_beginning_of_a_longer_one(self, name, histories, exclude):
-        fitted = BASELINES[name]().fit(histories, N_ITEMS)
+        fitted = KEEPERS[name]().fit(histories, N_ITEMS)
         longer = fitted.rank(histories, k=N_ITEMS, exclude_history=exclude)
         shorter = fitted.rank(histories, k=5, exclude_history=exclude)
         np.testing.assert_array_equal(shorter, longer[:, :5])
 
     def test_an_empty_history_gets_a_full_list(self, name):
-        fitted = BASELINES[name]().fit(make_histories([1, 1, 2]), 5)
+        fitted = KEEPERS[name]().fit(make_histories([1, 1, 2]), 5)
         for exclude_history in (False, True):
             ranked = fitted.rank(make_histories([]), k=7, exclude_history=exclude_history)
             assert sorted(ranked[0, :5]) == [0, 1, 2, 3, 4]
             assert ranked[0, 5:].tolist() == [-1, -1]
 
     def test_no_users_and_no_items_work(self, name):
-        fitted = BASELINES[name]().fit(make_histories([1]), 5)
+        fitted = KEEPERS[name]().fit(make_histories([1]), 5)
         assert fitted.rank(make_histories(), k=3).shape == (0, 3)
-        empty = BASELINES[name]().fit(make_histories([]), 0)
+        empty = KEEPERS[name]().fit(make_histories([]), 0)
         assert empty.rank(make_histories([]), k=3).tolist() == [[-1, -1, -1]]
 
     def test_bad_calls_are_refused(self, name):
         with pytest.raises(NotFittedError, match="fit"):
-            BASELINES[name]().rank(make_histories([1]), k=3)
-        fitted = BASELINES[name]().fit(make_histories([1]), 5)
+            KEEPERS[name]().rank(make_histories([1]), k=3)
+        fitted = KEEPERS[name]().fit(make_histories([1]), 5)
         with pytest.raises(RequestError, match=r"row 9.*5 items"):
             fitted.rank(make_histories([9]), k=1)
         with pytest.raises(RequestError, match="k is 0"):
