@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from p5rec.data.catalogue import Catalogue
+from p5rec.language.comparisons import Comparisons, is_rough, reworded, sentence_parts
 from p5rec.language.explanation import Claim, Evidence
 from p5rec.language.mentions import Values, is_odd
 from p5rec.language.phrases import load_phrases
@@ -63,11 +64,13 @@ class Verifier:
     refused: better a true sentence too few than a false one.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, *, verb: str = "chose") -> None:
         self.values = Values(catalogue)
-        self._prices = (
+        self._verb = verb
+        self._prices: list[float | None] | None = (
             catalogue.column("price") if "price" in catalogue.table.column_names else None
         )
+        self._comparisons = Comparisons(self.values, self._prices)
 
     def verify(
         self,
@@ -113,6 +116,33 @@ class Verifier:
     def _claims(self, sentence: str, item: int, history: _History) -> list[Claim]:
         if sentence == load_phrases().none:
             return [Claim(sentence, "none", True)]
+        found = self._plain_claims(sentence, item, history)
+        if found and all(claim.supported for claim in found) and not is_rough(sentence):
+            return found
+        return self._rough_claims(reworded(sentence), item, history) or found
+
+    def _rough_claims(self, sentence: str, item: int, history: _History) -> list[Claim]:
+        """The claims of a sentence that compares, denies, counts roughly or joins such."""
+        claims: list[Claim] = []
+        for part in sentence_parts(sentence):
+            told = self._comparisons.claims(
+                part,
+                item,
+                history.rows,
+                lambda text: self._plain_claims(text, item, history),
+                lambda text: self._events_of(text, item, history),
+            )
+            claims += self._plain_claims(part, item, history) if told is None else told
+        return claims
+
+    def _events_of(self, sentence: str, item: int, history: _History) -> int:
+        """How many events the thing has that a sentence of the history names."""
+        found = self._plain_claims(sentence, item, history)
+        said = read(self.values.mentions(sentence), self.values.attributes)
+        held = _hold(found) and len(said.phrases) == 1 and said.phrases[0].mode == "history"
+        return max(history.times(history.naming(said.phrases[0]), False)) if held else 0
+
+    def _plain_claims(self, sentence: str, item: int, history: _History) -> list[Claim]:
         mentions = self.values.mentions(sentence)
         statements = read(mentions, self.values.attributes)
         tail = sentence[mentions[-1].end :] if mentions else sentence
@@ -242,6 +272,7 @@ class _History:
     ) -> None:
         self._values = values
         self._item = item
+        self.rows = rows
         self._rows, newest, self._counts = np.unique(
             rows[::-1], return_index=True, return_counts=True
         )

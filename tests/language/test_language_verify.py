@@ -64,6 +64,13 @@ TRUE = [
     (STRAWBERRY, "You chose Greek Yogurt Vanilla, and this is from the category Yogurt too."),
     (STRAWBERRY, "It is suggested because you chose Greek Yogurt Vanilla."),
     (STRAWBERRY, "You last chose House Blend."),
+    (STRAWBERRY, "It is not by Lindt."),
+    (STRAWBERRY, "You never chose Oat Milk Barista."),
+    (STRAWBERRY, "You often choose Greek Yogurt Vanilla."),
+    (STRAWBERRY, "It costs less than $2."),
+    (STRAWBERRY, "It is cheaper than Greek Yogurt Vanilla."),
+    (STRAWBERRY, "It's a yogurt, and it costs more than $1."),
+    (DARK, "It is by the same brand as Milk Chocolate."),
     (HOUSE, "You last chose this item."),
     (OAT, "Soy Milk is by Alpro."),
     (GREEK, "You have chosen it 3 times."),
@@ -107,9 +114,16 @@ FALSE = [
     (STRAWBERRY, "You chose Dark Chocolate, and this is from the category Yogurt too."),
     (OAT, "It shares the brand Oatly with what you chose."),
     (OAT, "It is by Oatly, which you chose."),
-    (STRAWBERRY, "It is not by Lindt."),  # negations are never read
+    (STRAWBERRY, "It is not by Oatley."),  # of words that the catalogue does not know
     (STRAWBERRY, "It isn't by Chobani."),
     (STRAWBERRY, "You never chose Greek Yogurt Vanilla."),
+    (STRAWBERRY, "You often choose Soy Milk."),
+    (STRAWBERRY, "It costs less than $1."),
+    (MILK_CHOCOLATE, "It costs less than $100."),  # its price is not known
+    (STRAWBERRY, "It is cheaper than Milk Chocolate."),
+    (DARK, "It is by the same brand as Soy Milk."),
+    (DARK, "It has the same price as Milk Chocolate."),
+    (STRAWBERRY, "It is not a delicious treat."),
     (STRAWBERRY, "It is the best yogurt."),  # cannot be checked
     (STRAWBERRY, "It is a delicious and healthy choice."),
     (STRAWBERRY, "It fits you."),
