@@ -16,6 +16,7 @@ from p5rec.decoding.diversity import most_marginal
 from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.history_index import HistoryIndex
 from p5rec.decoding.history_prior import Contexts
+from p5rec.decoding.leaning import Lean, Leaning, Together
 from p5rec.decoding.node_mask import NodeMask
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.strategies import POOL, Strategy
@@ -35,7 +36,8 @@ class Selection:
     """What each of several requests may get and how it is searched for; one entry a request.
 
     ``denied`` and ``allowed`` are catalogue rows (None: all are allowed), ``masks`` compiled
-    filters, ``prompts`` encoded prompts that stand in for that of the history.
+    filters, ``prompts`` encoded prompts that stand in for that of the history, ``leans`` what
+    each walk leans to (empty: none leans).
     """
 
     denied: Sequence[IntArray]
@@ -44,6 +46,7 @@ class Selection:
     strategies: Sequence[Strategy]
     prompts: Sequence[EncodedPrompt | None]
     seed: int = 0
+    leans: Sequence[Lean | None] = ()
 
     @classmethod
     def of(cls, excluded: Sequence[IntArray] | None, n_requests: int) -> Selection:
@@ -91,7 +94,7 @@ class NextItemRanker:
         )
         for users in self._batches(histories, chosen.strategies):
             own = histories.take(users)
-            contexts = self.contexts(own) if prior else None
+            contexts = self._conditions(own if prior else None, users, chosen)
             part = self._walk(own, users, k, beams or self.beams, chosen, contexts)
             found.items[users], found.scores[users] = part.items, part.scores
         return found
@@ -132,6 +135,19 @@ class NextItemRanker:
             return None
         index = HistoryIndex(histories, self.scorer.trie, prior.forgetting)
         return prior.contexts(index.features(np.arange(len(histories)), histories.lengths))
+
+    def _conditions(
+        self, histories: Histories | None, users: IntArray, chosen: Selection
+    ) -> Contexts | None:
+        """The history prior of some users and what their walks lean to."""
+        found: list[Contexts] = []
+        known = None if histories is None else self.contexts(histories)
+        if known is not None:
+            found.append(known)
+        if chosen.leans:
+            leans = [chosen.leans[user] for user in users.tolist()]
+            found.append(Leaning.of(self.scorer.trie, leans, self.scorer.backbone.device))
+        return Together(found) if len(found) > 1 else found[0] if found else None
 
     def _walk(
         self,

@@ -101,8 +101,8 @@ class ItemScorer(nn.Module):
 
         :param nodes: a node at depth ``level`` for each row, ``int64[R]``.
         :param hidden: the model's state there, ``float[R, d]``.
-        :param context: which of ``contexts`` each row belongs to; without it the history prior
-            is left out.
+        :param context: which of ``contexts`` each row belongs to; without it no bias is
+            added.
         :param span: what :meth:`children_of` says of the nodes, where it is known already.
         :return: ``float[R, W]``, ``W`` the largest width; ``-inf`` past a row's own width.
         """
@@ -116,10 +116,8 @@ class ItemScorer(nn.Module):
             children = torch.where(outside, first[:, None], first[:, None] + columns)
             rows = self.backbone.table.rows(self.tokens_of_nodes(level, children))
             logits = torch.bmm(rows, hidden.unsqueeze(-1)).squeeze(-1)
-        if self.prior is not None and contexts is not None and context is not None:
-            logits = logits + self.prior.bias(
-                contexts, level=level, context=context, first=first, width=width
-            )
+        if contexts is not None and context is not None:
+            logits = logits + contexts.bias(level=level, context=context, first=first, width=width)
         return torch.log_softmax(logits.masked_fill(outside, -torch.inf), dim=-1)
 
     def path_log_probs(

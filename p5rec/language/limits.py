@@ -1,129 +1,120 @@
-"""The small grammar of limits in a request: what is denied, and between which prices.
+"""The grammar of limits in a request: what is denied, and within which bounds.
 
-It understands ``not X``, ``no X``, ``without X``, ``except X``, ``anything but X`` (``X`` up to a
-comma, ``and``, ``but`` or the like; ``no X or Y`` denies both) and prices such as ``under $20``,
-``at most 20 dollars``, ``$20 or less``, ``between 5 and 10 dollars``, ``$5-$10``. A number
-without a currency is a price only where nothing follows that it could count. What looks like a
-limit and isn't one of these is reported as it stands, never guessed.
+It understands ``not X``, ``no X``, ``without X``, ``anything but X``, ``nothing from X``,
+``I don't like X`` and the like: ``X`` up to a comma, ``and``, ``but``, ``for`` and so on; ``or``
+joins what is denied, and so do commas where ``or`` comes at their end. ``bounds`` has the bounds.
+What looks like a limit and isn't one of these is reported as it stands, never guessed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-_NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,3}|\d{1,9})(?:\.\d{1,4})?"
-_SIGN = r"(?:[$€£]|usd|eur)\s*"
-_UNIT = r"\s*(?:dollars?|bucks?|euros?|pounds?|usd|eur|[$€£])(?!\w)"
-# A bare number is a price only at the end of a clause: "under 20 calories" is none.
-_ENDS = r"(?=\s*(?:$|[,;.!?](?:\s|$)|(?:and|but|or|please|for|with|without|not|no)\b))"
+from p5rec.language.bounds import UNCLEAR, Bounds, bound_rules
 
-
-def _money(name: str) -> str:
-    return (
-        rf"(?:{_SIGN}(?P<{name}_signed>{_NUMBER})(?:{_UNIT})?"
-        rf"|(?P<{name}_named>{_NUMBER}){_UNIT}|(?P<{name}_bare>{_NUMBER})(?![\w.,]*\d){_ENDS})"
-    )
-
-
-_BELOW = r"(?:under|below|less\s+than|cheaper\s+than|lower\s+than)"
-_ABOVE = r"(?:over|above|more\s+than|higher\s+than)"
-_MOST = (
-    r"(?:at\s+most|up\s+to|no\s+more\s+than|not\s+more\s+than|not\s+over|not\s+above|maximum|max)"
+_NOT = r"(?:do|does|did|can|ca|wo|would|should)(?:n['’]?t|\s+not|not)"
+_WANT = (
+    r"(?:want|like|need|eat|drink|have|include|get|love|enjoy|show(?:\s+me)?|give(?:\s+me)?"
+    r"|care\s+for|stand)"
 )
-_LEAST = r"(?:at\s+least|no\s+less\s+than|not\s+less\s+than|not\s+under|not\s+below|minimum|min)"
-_FIRST = rf"(?:{_SIGN})?(?P<low>{_NUMBER})(?:{_UNIT})?"
-_SECOND = rf"(?:{_SIGN}(?P<high_signed>{_NUMBER})(?:{_UNIT})?|(?P<high_named>{_NUMBER}){_UNIT})"
-_FROM_SIGN = rf"{_SIGN}(?P<low>{_NUMBER})"
-
-_RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(rf"(?<![\w'’])(?:{pattern})", re.IGNORECASE))
-    for kind, pattern in (
-        ("range", rf"between\s+{_FIRST}\s+and\s+{_SECOND}"),
-        ("range", rf"between\s+{_FROM_SIGN}\s+and\s+(?P<high_bare>{_NUMBER}){_ENDS}"),
-        ("range", rf"(?:from\s+)?{_FIRST}\s*(?:-|–|to)\s*{_SECOND}"),
-        ("range", rf"(?:from\s+)?{_FROM_SIGN}\s*(?:-|–|to)\s*(?P<high_bare>{_NUMBER}){_ENDS}"),
-        ("most", rf"{_MOST}\s+{_money('high')}"),
-        ("least", rf"{_LEAST}\s+{_money('low')}"),
-        ("below", rf"{_BELOW}\s+{_money('high')}"),
-        ("above", rf"{_ABOVE}\s+{_money('low')}"),
-        ("most", rf"{_money('high').replace(_ENDS, '')}\s+or\s+(?:less|under|below|cheaper)"),
-        ("least", rf"{_money('low').replace(_ENDS, '')}\s+or\s+(?:more|over|above)"),
-    )
-)
-"""In the order tried at one place. ``low`` and ``high`` are the bounds that a rule gives."""
-
-_UNCLEAR_PRICE = re.compile(
-    rf"(?:(?<!\w)(?:{_BELOW}|{_ABOVE}|{_MOST}|{_LEAST}|around|about|roughly|between|from)\s+)?"
-    rf"(?:{_SIGN}{_NUMBER}|(?<![\w.,]){_NUMBER}{_UNIT})"
-    rf"|(?<!\w)(?:{_BELOW}|{_MOST}|{_LEAST})\s+(?:\w+\s+){{1,3}}?(?:dollars?|bucks?|euros?)\b"
-    rf"|(?<!\w)(?:{_BELOW}|{_ABOVE}|{_MOST}|{_LEAST})\s+{_NUMBER}(?:\s+[^\W\d_]+)?",
-    re.IGNORECASE,
-)
-
+_BEING = r"(?:is|are|was|were)(?:n['’]?t|\s+not)"
+_FROM = r"(?:\s+(?:from|by|with|made\s+(?:by|of|with)|containing|like|in))?"
 _DENIAL = re.compile(
-    r"(?<![\w'’-])(?:anything\s+(?:but|except)|except(?:\s+for)?|other\s+than|without(?:\s+any)?"
-    r"|but\s+no|but\s+not|and\s+no|and\s+not|no|not)(?![\w'’-])\s+(?:the\s+|any\s+|an?\s+)?",
+    rf"(?<![\w'’-])(?:any(?:thing|one|\s+\w+)?\s+(?:but|except|besides)(?:\s+for)?{_FROM}"
+    rf"|(?:all|everything)\s+(?:but|except)(?:\s+for)?{_FROM}"
+    r"|except(?:\s+for)?|excluding|exclude|other\s+than|apart\s+from|aside\s+from"
+    r"|instead\s+of|rather\s+than|free\s+(?:of|from)|leave\s+out|hold\s+the|minus"
+    r"|avoid(?:ing)?|skip(?:ping)?|hates?|dislikes?|allergic\s+to"
+    r"|(?:sick|tired)\s+of|nothing\s+(?:from|by|with|containing|made\s+(?:by|of|with)|like|in)"
+    rf"|never(?:\s+{_WANT})?|{_NOT}\s+{_WANT}|{_BEING}{_FROM}|neither"
+    rf"|(?:but|and|or)\s+(?:no|not|without|nor)(?:\s+any)?{_FROM}|without(?:\s+any)?|no|not{_FROM}"
+    r")(?![\w'’-])\s+(?:(?:the|any|an?|more|those|these|your|some)\s+)*",
     re.IGNORECASE,
 )
 _NO_DENIAL = re.compile(
-    r"(?:only|too|so|sure|just|very|necessarily|really|that|more|less|matter|over|under|below"
-    r"|above|least|most|without|no|not|except|all|every|idea|problem|longer|need|doubt)\b",
+    r"(?:only|too|so|very|necessarily|really|that|more|less|over|under|below|above|least|most"
+    r"|without|no|not|except|all|every|exactly|quite|overly|particularly|super|as|much|many|enough"
+    r"|always)\b",
     re.IGNORECASE,
+)
+"""After a denial these make it one of degree, which no filter is."""
+_NO_LIMIT = re.compile(
+    r"(?:sure|just|matter|idea|problem|longer|need|doubt|rush|thanks|worries|one|bad|to|be|mind|way"
+    r"|wonder|if|yet|worry|care|fussy|picky|preference|clue|hurry|biggie|else)\b",
+    re.IGNORECASE,
+)
+"""After a denial these say that it was none."""
+_STOPS = (
+    r"and|but|for|with|without|under|over|below|above|between|except|not|no|please|from|that"
+    r"|which|at|less|more|cheaper|to|if|because|instead|up|i|i['’]m|we|you|they|he|she|it|today"
+    r"|tonight|thanks|thank|again|anymore|either|this|though|only|maybe|rather|is|are|as|since|so"
+    r"|max|by|in"
 )
 _DENIED_ENDS = re.compile(
-    r"\s*(?:[,;.!?:()\n](?=\s|$)|[;!?:()]|\s(?:and|but|for|with|without|under|over|below|above"
-    r"|between|except|not|no|please|in|from|that|which|at|less|more|cheaper|to|if|because"
-    r"|instead|up)\b|$)",
-    re.IGNORECASE,
+    rf"\s*(?:[,;.!?:()\n](?=\s|$)|[;!?:()]|\s[-–—]\s|\s(?:{_STOPS})\b|$)", re.IGNORECASE
 )
-_OR = re.compile(r"\s+(?:or|nor)\s+", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Bounds of a price; an open bound is itself outside."""
-
-    low: float | None = None
-    high: float | None = None
-    low_open: bool = False
-    high_open: bool = False
+_SERIES = re.compile(r"\s*(?:,\s*(?:or|nor)\b|,|\b(?:or|nor)\b)\s*", re.IGNORECASE)
+_SERIES_ENDS = re.compile(
+    rf"\s*(?:[;.!?:()\n](?=\s|$)|[;!?:()]|\s[-–—]\s|,?\s(?:{_STOPS})\b|$)", re.IGNORECASE
+)
+_BOTH = re.compile(r"\s+and\s+(?!(?:a|an|some|the|no|not|without|also|i|maybe|with)\b)", re.I)
+_ALL_OF = re.compile(r"(?:without|avoid|exclud|free|allergic|nothing|minus|skip|except)", re.I)
+_ARTICLES = re.compile(r"^(?:the|any|an?|from|by|with)\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Where a text states a limit, and which: words, a price, or neither (not understood)."""
+    """Where a text states a limit, and which: words, bounds, or neither (not understood).
+
+    ``none`` says that it only looked like a limit.
+    """
 
     start: int
     end: int
     denied: tuple[str, ...] = ()
-    price: Price | None = None
+    bounds: Bounds | None = None
+    none: bool = False
 
 
-def limits(text: str) -> Iterator[Limit]:
-    """The limits of a text from left to right, none overlapping another.
+class Grammar:
+    """Finds limits in texts.
 
-    >>> [(limit.denied, limit.price and limit.price.high) for limit in
-    ...  limits("yogurt, not Chobani, under $5")]
-    [(('Chobani',), None), ((), 5.0)]
+    :param units: words beside a number → the attribute that they make it a bound of.
+
+    >>> grammar = Grammar({"stars": "rating"})
+    >>> [(limit.denied, limit.bounds and limit.bounds.describe()) for limit in
+    ...  grammar.limits("yogurt, not Chobani, under $5, at least 4 stars")]
+    [(('Chobani',), None), ((), ['price under 5.00']), ((), ['rating at least 4'])]
     """
-    at = 0
-    finders = [_Finder(text, rule, make) for rule, make in _FINDERS]
-    while True:
-        found = min((f.next(at) for f in finders), key=lambda limit: limit.start)
-        if found is _END:
-            return
-        yield found
-        at = found.end
+
+    def __init__(self, units: Mapping[str, str]) -> None:
+        # At one place bounds are tried before a denial, and that before something unclear.
+        self._rules: list[tuple[re.Pattern[str], _Maker]] = [
+            (pattern, _bounded(make)) for pattern, make in bound_rules(units)
+        ]
+        self._rules += [(_DENIAL, _denial), (UNCLEAR, _unclear)]
+
+    def limits(self, text: str) -> Iterator[Limit]:
+        """The limits of a text from left to right, none overlapping another."""
+        at = 0
+        finders = [_Finder(text, rule, make) for rule, make in self._rules]
+        while True:
+            found = min((f.next(at) for f in finders), key=lambda limit: limit.start)
+            if found is _END:
+                return
+            yield found
+            at = found.end
+
+
+_Maker = Callable[[re.Match[str]], Limit]
 
 
 class _Finder:
     """Finds what one pattern gives, looking at each part of the text once."""
 
-    def __init__(
-        self, text: str, rule: re.Pattern[str], make: Callable[[re.Match[str]], Limit]
-    ) -> None:
+    def __init__(self, text: str, rule: re.Pattern[str], make: _Maker) -> None:
         self._text, self._rule, self._make = text, rule, make
         self._found: Limit | None = None
 
@@ -135,31 +126,41 @@ class _Finder:
         return self._found
 
 
-def _price_maker(kind: str) -> Callable[[re.Match[str]], Limit]:
-    def make(found: re.Match[str]) -> Limit:
-        low, high = _bound(found, "low"), _bound(found, "high")
-        price = Price(low, high, kind == "above", kind == "below")
-        return Limit(found.start(), found.end(), price=price)
-
-    return make
-
-
-def _bound(found: re.Match[str], name: str) -> float | None:
-    for group, value in found.groupdict().items():
-        if value is not None and group.startswith(name):
-            return float(value.replace(",", ""))
-    return None
+def _bounded(make: Callable[[re.Match[str]], Bounds | None]) -> _Maker:
+    return lambda found: Limit(found.start(), found.end(), bounds=make(found))
 
 
 def _denial(found: re.Match[str]) -> Limit:
-    text = found.string
-    excuse = _NO_DENIAL.match(text, found.end())
+    text, begun = found.string, found.end()
+    excuse = _NO_DENIAL.match(text, begun)
     if excuse:
         return Limit(found.start(), excuse.end())
-    ends = _DENIED_ENDS.search(text, found.end())
+    if _NO_LIMIT.match(text, begun):
+        return Limit(found.start(), begun, none=True)
+    stop, parts = _series(text, begun)
+    if parts is None:
+        ends = _DENIED_ENDS.search(text, begun)
+        stop = ends.start() if ends else len(text)
+        parts = re.split(r"\s+(?:or|nor)\s+", text[begun:stop], flags=re.IGNORECASE)
+        both = _BOTH.match(text, stop)
+        if both and _ALL_OF.match(found.group()):
+            ends = _DENIED_ENDS.search(text, both.end())
+            stop = ends.start() if ends else len(text)
+            parts.append(text[both.end() : stop])
+    denied = (_ARTICLES.sub("", part.strip()) for part in parts)
+    return Limit(found.start(), stop, tuple(part for part in denied if part))
+
+
+def _series(text: str, begun: int) -> tuple[int, list[str] | None]:
+    """``A, B or C`` after a denial: where it ends and its parts; None if there is none."""
+    ends = _SERIES_ENDS.search(text, begun)
     stop = ends.start() if ends else len(text)
-    denied = tuple(part.strip() for part in _OR.split(text[found.end() : stop]) if part.strip())
-    return Limit(found.start(), stop, denied)
+    series = text[begun:stop]
+    joined = re.search(r"\b(?:or|nor)\b", series, re.IGNORECASE)
+    if "," not in series or not joined or series.rfind(",") > joined.end():
+        return begun, None
+    parts = [part for part in _SERIES.split(series) if part.strip()]
+    return (stop, parts) if all(len(part.split()) <= 3 for part in parts) else (begun, None)
 
 
 def _unclear(found: re.Match[str]) -> Limit:
@@ -167,9 +168,3 @@ def _unclear(found: re.Match[str]) -> Limit:
 
 
 _END = Limit(2**62, 2**62)
-# At one place a price is tried before a denial, and that before something unclear.
-_FINDERS = (
-    *((rule, _price_maker(kind)) for kind, rule in _RULES),
-    (_DENIAL, _denial),
-    (_UNCLEAR_PRICE, _unclear),
-)

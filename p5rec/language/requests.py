@@ -3,56 +3,89 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from p5rec.data.catalogue import Catalogue
+from p5rec.decoding.filter_conflicts import contradiction
+from p5rec.decoding.filter_expression import Comparison, Expression, Holds, Not
+from p5rec.decoding.filters import Filters
 from p5rec.errors import RequestError
-from p5rec.language.facts import ItemFacts, facts_of
-from p5rec.language.limits import Limit, Price, limits
+from p5rec.language.attribute_index import AttributeIndex
+from p5rec.language.bounds import Bounds
+from p5rec.language.limits import Grammar, Limit
+from p5rec.language.request_vocabulary import GENERIC_WORDS
+from p5rec.language.required import Requirement, name_words, required, says
 from p5rec.language.vocabulary import FUNCTION_WORDS
 from p5rec.language.word_index import WordIndex
-from p5rec.language.words import words
+from p5rec.language.words import tokens, words
 from p5rec.prompting.cleaning import clean
 
 IntArray = NDArray[np.int64]
+
+T = TypeVar("T")
 
 LONGEST_REQUEST = 64 * 1024
 """Bytes of UTF-8."""
 SEARCHED = 4096
 """Characters in which limits are looked for."""
-ANY_PRICE = Price()
+
+_VAGUE = re.compile(
+    r"(?<![\w'’-])(?:(?:in|non-?)?expensive|cheap(?:er|est|ish)?|affordable"
+    r"|low(?:er|est)?[- ](?:cost|priced?)|budget(?:-friendly)?|pricey|pricier|reasonably priced"
+    r"|best price|on sale|discounted"
+    r"|good value|(?:highly|well|top|best)[- ](?:rated|reviewed))(?![\w'’-])",
+    re.IGNORECASE,
+)
+"""Words that want a limit without saying which."""
+
+
+class ShopWords:
+    """What a catalogue's items are called and have, as requests name it; made once a catalogue."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.index = WordIndex(catalogue)
+        self.attributes = AttributeIndex(catalogue)
+        self.grammar = Grammar(self.attributes.units)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a person asks for.
 
-    ``wish`` is the text without its limits; ``denied`` are words that no item may have, each
-    entry all at once; ``price`` bounds the price. ``not_understood`` quotes what looked like a
-    limit and could not be made one: it limits nothing.
+    ``wish`` is the text without what it denies and bounds; ``denied`` are words that no item may
+    have, each entry all at once; ``bounds`` are those of prices and other numbers; ``required``
+    is what every item must be; ``not_true`` are attributes that may not be true.
+    ``not_understood`` quotes what looked like a limit and could not be made one: it limits
+    nothing.
     """
 
     text: str
     wish: str
     denied: tuple[str, ...] = ()
-    price: Price = ANY_PRICE
+    bounds: tuple[Bounds, ...] = ()
+    required: tuple[Requirement, ...] = ()
+    not_true: tuple[str, ...] = ()
     not_understood: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, text: str, index: WordIndex) -> Request:
-        """Find the limits of a request; ``limits`` has the grammar.
+    def parse(cls, text: str, shop: ShopWords) -> Request:
+        """Find the limits of a request; ``limits`` and ``required`` have the grammar.
 
-        A denied word that no item has, a price where the catalogue has none, and prices that
-        contradict each other are reported as not understood.
+        A denied word that no item has, a bound on what the catalogue does not tell, and limits
+        that contradict each other are reported as not understood.
 
         >>> import pyarrow as pa
-        >>> shop = Catalogue.from_table(pa.table({"item_id": ["a"], "title": ["Corn chips"]}))
-        >>> Request.parse("a snack, no chips, under $3", WordIndex(shop)).describe()
-        ['not: chips', 'not understood: under $3']
+        >>> table = pa.table({"item_id": ["a"], "title": ["Corn chips"], "rating": [4.5]})
+        >>> shop = ShopWords(Catalogue.from_table(table))
+        >>> Request.parse("a snack, no chips, over 4 stars, under $3", shop).describe()
+        ['not: chips', 'rating over 4', 'not understood: under $3']
 
         :raises RequestError: if the text is empty or longer than 64 KiB.
         """
@@ -67,82 +100,199 @@ class Request:
                 "the request is empty. Expected words such as 'a light yogurt'. To get items "
                 "without a request, use recommend."
             )
-        return _Reading(text, index).request()
+        return _Reading(text, shop).request()
 
     @property
-    def price_low(self) -> float | None:
-        """The least price, or None."""
-        return self.price.low
+    def limited(self) -> bool:
+        """Whether the request limits anything."""
+        return bool(self.denied or self.bounds or self.required or self.not_true)
 
     @property
-    def price_high(self) -> float | None:
-        """The highest price, or None."""
-        return self.price.high
+    def condition(self) -> Expression | None:
+        """The limits that are conditions on attributes, as a filter."""
+        parts: list[Expression] = []
+        for bounds in self.bounds:
+            if bounds.low is not None:
+                parts.append(_compared(bounds.attribute, ">", bounds.low_open, bounds.low))
+            if bounds.high is not None:
+                parts.append(_compared(bounds.attribute, "<", bounds.high_open, bounds.high))
+        parts += [one.values for one in self.required if one.values is not None and not one.said]
+        parts += [Not(Holds(name)) for name in self.not_true]
+        return reduce(Expression.__and__, parts) if parts else None
 
     def describe(self) -> list[str]:
         """The limits as they were understood, to be shown to the person who asked."""
-        told = [f"not: {denied}" for denied in self.denied]
-        low, high = self.price.low, self.price.high
-        if low is not None:
-            told.append(f"price {'over' if self.price.low_open else 'at least'} {low:.2f}")
-        if high is not None:
-            told.append(f"price {'under' if self.price.high_open else 'at most'} {high:.2f}")
+        told = [f"not: {denied}" for denied in (*self.denied, *map(_spoken, self.not_true))]
+        told += [one.shown for one in self.required]
+        told += [line for bounds in self.bounds for line in bounds.describe()]
         return told + [f"not understood: {part}" for part in self.not_understood]
+
+    def with_limits_of(self, other: Request) -> Request:
+        """The request under the limits of another as well; all bounds of an attribute hold."""
+        return replace(
+            self,
+            denied=_once(self.denied, other.denied),
+            bounds=_narrowed((*other.bounds, *self.bounds)),
+            required=_once(other.required, self.required),
+            not_true=_once(other.not_true, self.not_true),
+        )
+
+
+def _compared(attribute: str, sign: str, strict: bool, value: float) -> Expression:
+    return Comparison(attribute, sign if strict else f"{sign}=", float(value))
+
+
+def _spoken(attribute: str) -> str:
+    return attribute.replace("_", " ")
+
+
+def _once(*several: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(one for part in several for one in part))
+
+
+def _narrowed(bounds: Iterable[Bounds]) -> tuple[Bounds, ...]:
+    """One entry an attribute."""
+    found: dict[str, Bounds] = {}
+    for one in bounds:
+        known = found.get(one.attribute)
+        found[one.attribute] = one if known is None else known.within(one)
+    return tuple(found.values())
 
 
 class _Reading:
     """One pass over a text, limit by limit."""
 
-    def __init__(self, text: str, index: WordIndex) -> None:
+    def __init__(self, text: str, shop: ShopWords) -> None:
         self.text = text
-        self.index = index
-        self.denied: list[str] = []
-        self.unclear: list[str] = []
-        self.prices: list[tuple[str, Price]] = []
+        self.shop = shop
+        self.denied: dict[str, str] = {}
+        self.not_true: dict[str, str] = {}
+        self.bounds: list[tuple[str, Bounds]] = []
+        self.required: list[Requirement] = []
+        self.unclear: list[tuple[int, str]] = []
 
     def request(self) -> Request:
         kept, at = [], 0
-        for limit in limits(self.text[:SEARCHED]):
-            if self._take(limit):
+        searched = self.text[:SEARCHED]
+        taken = []
+        for limit in self.shop.grammar.limits(searched):
+            cut = self._take(limit)
+            if cut is not None:
+                taken.append((limit.start, limit.end))
+            if cut:
                 kept.append(self.text[at : limit.start])
                 at = limit.end
         kept.append(self.text[at:])
-        if len(self.text) > SEARCHED:
-            self.unclear.append(f"what follows the first {SEARCHED:,} characters")
-        price = self._price()
-        wish = _tidy(" ".join(kept))
-        return Request(self.text, wish, tuple(self.denied), price, tuple(self.unclear))
-
-    def _take(self, limit: Limit) -> bool:
-        """Note a limit; whether its text is no part of the wish."""
-        quoted = " ".join(self.text[limit.start : limit.end].split())
-        if limit.price is not None and self.index.has_price:
-            self.prices.append((quoted, limit.price))
-            return True
-        if not limit.denied:
-            self.unclear.append(quoted)
-            return limit.price is not None
-        known = [part for part in limit.denied if len(self.index.rows_with_all(words(part)))]
-        self.denied += [part for part in known if part not in self.denied]
+        self._require(searched, taken)
         self.unclear += [
-            f"{quoted} (no item has {part!r})" for part in limit.denied if part not in known
+            (found.start(), found.group())
+            for found in _VAGUE.finditer(searched)
+            if not any(start <= found.start() < end for start, end in taken)
         ]
+        self._settle()
+        unclear = [quoted for _, quoted in sorted(self.unclear)]
+        if len(self.text) > SEARCHED:
+            unclear.append(f"what follows the first {SEARCHED:,} characters")
+        return Request(
+            self.text,
+            _tidy(" ".join(kept)),
+            tuple(self.denied),
+            _narrowed(bounds for _, bounds in self.bounds),
+            tuple(self.required),
+            tuple(self.not_true),
+            _once(unclear),
+        )
+
+    def _take(self, limit: Limit) -> bool | None:
+        """Note a limit; whether its text is no part of the wish, None if it is no limit at all."""
+        quoted = " ".join(self.text[limit.start : limit.end].split())
+        if limit.bounds is not None:
+            if limit.bounds.attribute in self.shop.attributes.numbers:
+                self.bounds.append((quoted, limit.bounds))
+            else:
+                self._report(limit.start, quoted)
+            return True
+        if limit.none:
+            return None
+        if not limit.denied:
+            self._report(limit.start, quoted)
+            return False
+        if self._is_name(limit):
+            return None
+        for part in limit.denied:
+            self._deny(part, quoted, limit.start)
         return True
 
-    def _price(self) -> Price:
-        """All prices together: the narrowest bounds."""
-        low, low_open = max(
-            ((p.low, p.low_open) for _, p in self.prices if p.low is not None),
-            default=(None, False),
-        )
-        high, closed = min(
-            ((p.high, not p.high_open) for _, p in self.prices if p.high is not None),
-            default=(None, True),
-        )
-        if low is not None and high is not None and low > high:
-            self.unclear += [quoted for quoted, _ in self.prices]
-            return ANY_PRICE
-        return Price(low, high, low_open, not closed)
+    def _deny(self, part: str, quoted: str, at: int) -> None:
+        said = [word for word in words(part) if word not in GENERIC_WORDS]
+        truth = self.shop.attributes.truth_names.get(tuple(said))
+        telling = [word for word in said if word not in FUNCTION_WORDS and not word[0].isdigit()]
+        if truth is not None:
+            self.not_true[truth] = quoted
+        elif telling and len(self.shop.index.rows_with_all(said)):
+            self.denied.setdefault(_without_generic(part), quoted)
+        else:
+            self._report(at, f"{quoted} (no item has {part!r})")
+
+    def _is_name(self, limit: Limit) -> bool:
+        """Whether what looks like a denial is what an item or brand is called."""
+        said = words(self.text[limit.start : limit.end])
+        size = self.shop.attributes.names.longest_at(said, 0)
+        if size > 1:
+            return True
+        for size in range(min(len(said), 6), 2, -1):
+            if len(self.shop.index.rows_with_phrase(said[:size])):
+                last = list(islice(tokens(self.text[limit.start : limit.end]), size))[-1]
+                quoted = " ".join(self.text[limit.start : limit.start + last.end].split())
+                self._report(limit.start, f"{quoted} (items say so themselves)")
+                return True
+        return False
+
+    def _require(self, searched: str, taken: list[tuple[int, int]]) -> None:
+        found, unclear = required(searched, self.shop.attributes, self.shop.index, taken)
+        self.required = found
+        for quoted in unclear:
+            self._report(searched.find(quoted[:20]), f"{quoted} (no item says so)")
+
+    def _report(self, at: int, quoted: str) -> None:
+        self.unclear.append((at, quoted))
+
+    def _settle(self) -> None:
+        """Take out limits that contradict each other, and report them."""
+        for attribute in {bounds.attribute for _, bounds in self.bounds}:
+            own = [
+                (quoted, bounds) for quoted, bounds in self.bounds if bounds.attribute == attribute
+            ]
+            if reduce(Bounds.within, (bounds for _, bounds in own)).empty:
+                self._drop("; ".join(quoted for quoted, _ in own))
+                self.bounds = [one for one in self.bounds if one not in own]
+        for name, quoted in list(self.not_true.items()):
+            for one in self.required:
+                if one.values == Holds(name):
+                    self._drop(f"{one.shown}; {quoted}")
+                    self.not_true.pop(name, None)
+                    self.required = [other for other in self.required if other != one]
+        for denied, quoted in list(self.denied.items()):
+            for one in self.required:
+                if set(words(denied)) <= name_words(one) and " or " not in one.shown:
+                    self._drop(f"{one.shown}; {quoted}")
+                    self.denied.pop(denied, None)
+                    self.required = [other for other in self.required if other != one]
+        values = [one.values for one in self.required if one.values is not None and not one.said]
+        if len(values) > 1 and contradiction(reduce(Expression.__and__, values)):
+            self._drop("; ".join(one.shown for one in self.required if not one.said))
+            self.required = [one for one in self.required if one.said]
+
+    def _drop(self, quoted: str) -> None:
+        self._report(len(self.text), f"{quoted} (no item can be all of it)")
+
+
+def _without_generic(part: str) -> str:
+    """A denied phrase without words such as "products" at its end."""
+    kept = part.split()
+    while len(kept) > 1 and all(word in GENERIC_WORDS for word in words(kept[-1])):
+        kept.pop()
+    return " ".join(kept)
 
 
 def _tidy(wish: str) -> str:
@@ -155,101 +305,17 @@ def _tidy(wish: str) -> str:
     return head + re.sub(r"(?:\s*(?:\b(?:and|but|or)|[,;]\.?))+$", "", tail, flags=re.IGNORECASE)
 
 
-def denied_rows(request: Request, index: WordIndex) -> IntArray:
-    """The catalogue rows that a request rules out, ascending.
-
-    With a bound on the price, an item whose price is not known is ruled out as well.
-    """
-    out = np.zeros(index.n_items, dtype=bool)
+def denied_rows(request: Request, shop: ShopWords, filters: Filters) -> IntArray:
+    """The rows that a request rules out beside those that fail its condition, ascending."""
+    out = np.zeros(shop.index.n_items, dtype=bool)
     for denied in request.denied:
-        out[index.rows_with_all(words(denied))] = True
-    price = request.price
-    if price.low is not None:
-        out |= ~(index.prices > price.low if price.low_open else index.prices >= price.low)
-    if price.high is not None:
-        out |= ~(index.prices < price.high if price.high_open else index.prices <= price.high)
+        said = [word for word in words(denied) if word not in GENERIC_WORDS]
+        out[shop.index.rows_with_all(said)] = True
+    for one in request.required:
+        if one.said:
+            fits = np.zeros(shop.index.n_items, dtype=bool)
+            fits[says(shop.index, one)] = True
+            if one.values is not None:
+                fits |= filters.mask(one.values)[filters.trie.leaf_of_item]
+            out |= ~fits
     return np.flatnonzero(out).astype(np.int64)
-
-
-def named_rows(request: Request, index: WordIndex, *, share: float = 0.5) -> IntArray:
-    """The catalogue rows whose words say the most of what is wished, ascending.
-
-    A word of the wish counts by how rare it is among the items (its inverse document frequency);
-    words of grammar and words that over a quarter of the items have do not count. What follows
-    "for" is the occasion and counts only if no item has a word of the thing before it. Rows that
-    the request rules out are no candidates.
-
-    :param share: a row is named if its words count at least so much of the best row's.
-    :return: nothing if no item has a word of the wish.
-
-    >>> import pyarrow as pa
-    >>> titles = "Frozen pizza,Frozen peas,Pizza cutter,Salt,Tea,Oil,Party hats,Jam".split(",")
-    >>> table = pa.table({"item_id": [str(row) for row in range(8)], "title": titles})
-    >>> shop = WordIndex(Catalogue.from_table(table))
-    >>> named_rows(Request.parse("a frozen pizza", shop), shop, share=0.9).tolist()
-    [0]
-    >>> named_rows(Request.parse("pizza for a party", shop), shop).tolist()
-    [0, 2]
-    """
-    wished = words(request.wish[:SEARCHED])
-    thing = wished[: wished.index("for")] if "for" in wished else []
-    denied = denied_rows(request, index)
-    for said in (thing, wished):
-        score = _telling(said, index)
-        score[denied] = 0
-        best = score.max(initial=0)
-        if best > 0:
-            return np.flatnonzero(score >= share * best)
-    return np.empty(0, dtype=np.int64)
-
-
-def _telling(said: list[str], index: WordIndex) -> NDArray[np.float64]:
-    """How much of what is said each item's words tell, ``float64[n_items]``."""
-    score = np.zeros(index.n_items)
-    for word in dict.fromkeys(said):
-        rows = index.rows(word)
-        if word not in FUNCTION_WORDS and 0 < len(rows) <= max(1, index.n_items / 4):
-            score[rows] += np.log(index.n_items / len(rows))
-    return score
-
-
-_OPENERS = (
-    *("", "", "", "", "something like ", "i need ", "looking for ", "i want ", "any "),
-    *("do you have ", "find me ", "show me ", "some ", "i would like "),
-)
-_CLOSERS = ("", "", "", "", "", "", " please", " for dinner", " for me", " for home", " for today")
-
-
-def request_text(catalogue: Catalogue, row: int, rng: np.random.Generator) -> str:
-    """A request that an item could be the answer to, made from its words, for the model to learn.
-
-    Some of the item's attributes, whole or a few words of each, in any order and in lower case,
-    at times within a polite phrase. The item id is never used; an item without words gives
-    ``something``.
-    """
-    facts = facts_of(catalogue)
-    draws = iter(rng.random(32).tolist())
-
-    def pick(n: int) -> int:
-        return int(next(draws) * n)
-
-    phrases = _phrases(facts, row)
-    if not phrases:
-        return "something"
-    count = 1 + pick(min(len(phrases), 4))
-    chosen = [phrases.pop(pick(len(phrases))) for _ in range(count)]
-    said = " ".join(part if pick(2) else _part(part, pick) for part in chosen)
-    return f"{_OPENERS[pick(len(_OPENERS))]}{said}{_CLOSERS[pick(len(_CLOSERS))]}".lower()
-
-
-def _phrases(facts: ItemFacts, row: int) -> list[str]:
-    title = facts.title(row)
-    return [*([title] if title else []), *(facts.values[fact] for fact in facts.of(row))]
-
-
-def _part(phrase: str, pick: Callable[[int], int]) -> str:
-    """Up to three neighbouring words of a phrase."""
-    parts = phrase.split()
-    size = min(len(parts), 1 + pick(3))
-    start = pick(len(parts) - size + 1)
-    return " ".join(parts[start : start + size]).strip(" ,;:-/&()")

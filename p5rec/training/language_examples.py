@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
-from p5rec.language.requests import request_text
+from p5rec.language.request_text import request_text
 from p5rec.language.sentences import reference_explanation
 from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.prompt_encoding import PromptEncoder

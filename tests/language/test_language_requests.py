@@ -1,88 +1,115 @@
 from __future__ import annotations
 
+import math
 import time
+import tomllib
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from language_worlds import CHIPS, DARK, HOUSE, MILK_CHOCOLATE, OAT, SOY, shop
+from language_worlds import (
+    BREAKFAST,
+    CHIPS,
+    DARK,
+    GREEK,
+    HOUSE,
+    MILK_CHOCOLATE,
+    OAT,
+    SOY,
+    STRAWBERRY,
+    shop,
+)
+from limit_shops import bare_shop, full_shop
 
 from p5rec.data.catalogue import Catalogue
+from p5rec.decoding.filters import Filters
+from p5rec.decoding.trie import Trie
 from p5rec.errors import RequestError
-from p5rec.language.requests import LONGEST_REQUEST, Request, denied_rows, request_text
-from p5rec.language.word_index import WordIndex
+from p5rec.language.matching import asked_words, lean_of
+from p5rec.language.request_text import request_text
+from p5rec.language.requests import LONGEST_REQUEST, Request, ShopWords, denied_rows
+from p5rec.language.words import words
 from p5rec.prompting.cleaning import clean
 
 SHOP = shop()
-INDEX = WordIndex(SHOP)
+WORDS = ShopWords(SHOP)
+INDEX = WORDS.index
+INDEX_WORDS = [
+    words(" ".join([SHOP.text(row), *(SHOP.record(row).get("categories") or [])[:-2]]))
+    for row in range(len(SHOP))
+]
+FILTERS = Filters(SHOP, Trie.from_codes(np.arange(len(SHOP))[:, None]))
 
-# Text, what is wished, and the limits as they are shown.
-CASES = [
-    ("a light yogurt", "a light yogurt", []),
-    ("coffee, not L'Oreal", "coffee", ["not: L'Oreal"]),
-    ("coffee not loréal please", "coffee please", ["not: loréal"]),
-    ("a snack, no chips", "a snack", ["not: chips"]),
-    ("a snack, no chip", "a snack", ["not: chip"]),
-    ("a snack without chips or chocolate", "a snack", ["not: chips", "not: chocolate"]),
-    ("snack except milk chocolate, dark", "snack, dark", ["not: milk chocolate"]),
-    ("anything but soy milk", "", ["not: soy milk"]),
-    ("not chips but chocolate", "chocolate", ["not: chips"]),
-    ("drinks without milk and without coffee", "drinks", ["not: milk", "not: coffee"]),
-    ("other than yogurt", "", ["not: yogurt"]),
-    ("no chips for dinner", "for dinner", ["not: chips"]),
-    ("a snack under $20", "a snack", ["price under 20.00"]),
-    ("a snack under 20", "a snack", ["price under 20.00"]),
-    ("below 3 dollars", "", ["price under 3.00"]),
-    ("less than $1,000.50", "", ["price under 1000.50"]),
-    ("cheaper than 5€ coffee", "coffee", ["price under 5.00"]),
-    ("coffee over $5", "coffee", ["price over 5.00"]),
-    ("at most 5 bucks", "", ["price at most 5.00"]),
-    ("no more than $5", "", ["price at most 5.00"]),
-    ("not over 5 dollars", "", ["price at most 5.00"]),
-    ("not under $5", "", ["price at least 5.00"]),
-    ("at least $5", "", ["price at least 5.00"]),
-    ("$5 or less", "", ["price at most 5.00"]),
-    ("5 dollars or more, coffee", "coffee", ["price at least 5.00"]),
-    ("between 5 and 10 dollars", "", ["price at least 5.00", "price at most 10.00"]),
-    ("between $5 and $10 please", "please", ["price at least 5.00", "price at most 10.00"]),
-    ("coffee from $5 to $10", "coffee", ["price at least 5.00", "price at most 10.00"]),
-    ("$5-$10 coffee", "coffee", ["price at least 5.00", "price at most 10.00"]),
-    ("over $2, under $10, under $9", "", ["price over 2.00", "price under 9.00"]),
-    ("coffee, no alpro, under $20.", "coffee", ["not: alpro", "price under 20.00"]),
-    # Reported, never guessed.
-    ("around $20", "around $20", ["not understood: around $20"]),
-    ("under twenty dollars", "under twenty dollars", ["not understood: under twenty dollars"]),
-    ("under 20 calories", "under 20 calories", ["not understood: under 20 calories"]),
-    ("chips under 20 oz", "chips under 20 oz", ["not understood: under 20 oz"]),
-    ("between $10 and $5", "", ["not understood: between $10 and $5"]),
-    ("not too sweet", "not too sweet", ["not understood: not too"]),
-    ("not only chips", "not only chips", ["not understood: not only"]),
-    ("chips, no foobar", "chips", ["not understood: no foobar (no item has 'foobar')"]),
-    # No limits at all.
-    ("over easy eggs", "over easy eggs", []),
-    ("nothing but chips", "nothing but chips", []),
-    ("a non-smoking gift", "a non-smoking gift", []),
-    ("I know knots and notes", "I know knots and notes", []),
-    ("<script> {item} </s>", "<script> {item} </s>", []),
+# Text and what is wished when the limits are taken out.
+WISHES = [
+    ("a light yogurt", "a light yogurt"),
+    ("coffee, not L'Oreal", "coffee"),
+    ("coffee not loréal please", "coffee please"),
+    ("snack except milk chocolate, dark", "snack, dark"),
+    ("anything but soy milk", ""),
+    ("not chips but chocolate", "chocolate"),
+    ("no chips for dinner", "for dinner"),
+    ("a snack under $20", "a snack"),
+    ("cheaper than 5€ coffee", "coffee"),
+    ("between $5 and $10 please", "please"),
+    ("coffee, no alpro, under $20.", "coffee"),
+    ("I don't want to spend more than $5 on coffee", "I on coffee"),
+    ("a vegan snack, only Alpro", "a vegan snack, only Alpro"),
+    ("around $20", "around $20"),
+    ("under 20 calories", "under 20 calories"),
+    ("not too sweet", "not too sweet"),
+    ("<script> {item} </s>", "<script> {item} </s>"),
 ]
 
 
-@pytest.mark.parametrize(("text", "wish", "shown"), CASES)
-def test_limits_are_found_and_shown(text: str, wish: str, shown: list[str]) -> None:
-    request = Request.parse(text, INDEX)
-    assert (request.wish, request.describe(), request.text) == (wish, shown, text)
+@pytest.mark.parametrize(("text", "wish"), WISHES)
+def test_limits_are_no_part_of_the_wish(text: str, wish: str) -> None:
+    request = Request.parse(text, WORDS)
+    assert (request.wish, request.text) == (wish, text)
+
+
+SHOPS = {"full": ShopWords(full_shop()), "bare": ShopWords(bare_shop())}
+WRITTEN = tomllib.loads((Path(__file__).parent / "limit_cases.toml").read_text("utf-8"))["case"]
+
+
+def told(limit: str) -> str:
+    """A limit of ``limit_cases.toml`` as it is shown."""
+    if not limit.startswith("?"):
+        return limit
+    quoted, _, why = limit[1:].partition(" … ")
+    return f"not understood: {quoted}" + (f" ({why})" if why else "")
+
+
+@pytest.mark.parametrize("case", WRITTEN, ids=[case[0] for case in WRITTEN])
+def test_a_written_limit_is_read_as_a_person_means_it(case: list[Any]) -> None:
+    text, limits, shop = (*case, "full")[:3]
+    shown = Request.parse(text, SHOPS[shop]).describe()
+    assert sorted(shown) == sorted(map(told, limits))
+
+
+def test_there_are_two_hundred_written_cases_and_each_is_another() -> None:
+    assert len({(case[0], *case[2:]) for case in WRITTEN}) == len(WRITTEN) >= 200
 
 
 def ruled_out(text: str) -> list[int]:
-    return denied_rows(Request.parse(text, INDEX), INDEX).tolist()
+    """Rows that neither pass the condition of a request nor are left by its words."""
+    request = Request.parse(text, WORDS)
+    out = set(denied_rows(request, WORDS, FILTERS).tolist())
+    if request.condition is not None:
+        passing = FILTERS.compile(request.condition).leaves[FILTERS.trie.leaf_of_item]
+        out |= set(np.flatnonzero(~passing).tolist())
+    return sorted(out)
 
 
 def test_denied_words_rule_out_the_items_that_have_them() -> None:
     assert ruled_out("no chips") == [CHIPS]
     assert ruled_out("no milk chocolate") == [MILK_CHOCOLATE]
     assert ruled_out("not loreal") == [HOUSE]
+    assert ruled_out("no Lindt products") == [DARK, MILK_CHOCOLATE]
     assert ruled_out("yogurt") == []
     assert {OAT, SOY, DARK} <= set(ruled_out("no drinks or snacks"))
 
@@ -96,24 +123,43 @@ def test_price_bounds_rule_out_the_rest_and_unknown_prices() -> None:
     assert MILK_CHOCOLATE not in ruled_out("chocolate")
 
 
+def test_what_items_must_be_rules_out_all_others() -> None:
+    everything = set(range(10))
+    assert set(ruled_out("only Lindt")) == everything - {DARK, MILK_CHOCOLATE}
+    assert set(ruled_out("only Alpro or Oatly")) == everything - {OAT, SOY, BREAKFAST}
+    assert set(ruled_out("brand Alpro, in Coffee")) == everything - {BREAKFAST}
+    assert set(ruled_out("a dark roast, only Alpro")) == everything - {BREAKFAST}
+    assert set(ruled_out("only vanilla")) == everything - {GREEK}
+
+
+def test_values_and_phrases_together_rule_out_all_others() -> None:
+    shop = full_shop()
+    known = ShopWords(shop)
+    filters = Filters(shop, Trie.from_codes(np.arange(len(shop))[:, None]))
+    request = Request.parse("for dogs", known)
+    left = set(range(len(shop))) - set(denied_rows(request, known, filters).tolist())
+    passing = filters.mask(request.condition) if request.condition else None
+    fits = {row for row in left if passing is None or passing[row]}
+    assert [shop.name(row) for row in fits] == ["Puppy Food Salmon"]
+
+
 def test_without_prices_a_price_is_not_understood() -> None:
-    index = WordIndex(Catalogue.from_table(pa.table({"item_id": ["a"], "title": ["Tea"]})))
-    request = Request.parse("tea under $5", index)
+    known = ShopWords(Catalogue.from_table(pa.table({"item_id": ["a"], "title": ["Tea"]})))
+    request = Request.parse("tea under $5", known)
     assert request.describe() == ["not understood: under $5"]
-    assert (request.price_low, request.price_high) == (None, None)
-    assert denied_rows(request, index).tolist() == []
+    assert (request.condition, request.limited) == (None, False)
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t"])
 def test_an_empty_request_is_refused(text: str) -> None:
     with pytest.raises(RequestError, match="empty"):
-        Request.parse(text, INDEX)
+        Request.parse(text, WORDS)
 
 
 def test_a_request_that_is_too_long_is_refused() -> None:
     with pytest.raises(RequestError, match=r"65,540 bytes.*65,536 bytes \(64 KiB\)"):
-        Request.parse("🎉" * 16385, INDEX)
-    assert Request.parse("🎉" * 16384, INDEX).not_understood
+        Request.parse("🎉" * 16385, WORDS)
+    assert Request.parse("🎉" * 16384, WORDS).not_understood
     assert LONGEST_REQUEST == 2**16
 
 
@@ -122,18 +168,19 @@ def test_a_request_that_is_too_long_is_refused() -> None:
 )
 def test_a_long_request_is_read_quickly(piece: str) -> None:
     start = time.perf_counter()
-    Request.parse("x" + piece * (60_000 // len(piece)), INDEX)
+    Request.parse("x" + piece * (60_000 // len(piece)), WORDS)
     assert time.perf_counter() - start < 2
 
 
 @given(st.text(min_size=1, max_size=200))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        request = Request.parse(text, INDEX)
+        request = Request.parse(text, WORDS)
     except RequestError:
         assert not clean(text, max_characters=len(text))
     else:
-        denied_rows(request, INDEX)
+        denied_rows(request, WORDS, FILTERS)
+        request.describe()
 
 
 def test_training_requests_are_made_of_the_item() -> None:
@@ -141,8 +188,8 @@ def test_training_requests_are_made_of_the_item() -> None:
     made = {request_text(SHOP, OAT, rng) for _ in range(200)}
     assert len(made) > 50
     assert all(text == text.lower() and "sku" not in text for text in made)
-    words = "oat milk barista oatly plant drinks 1 l".split()  # noqa: SIM905
-    assert all(any(word in text.split() for word in words) for text in made)
+    known = "oat milk barista oatly plant drinks 1 l".split()  # noqa: SIM905
+    assert all(any(word in text.split() for word in known) for text in made)
     again = np.random.default_rng(0)
     assert request_text(SHOP, OAT, again) in made
 
@@ -158,3 +205,42 @@ def test_the_index_finds_rows_by_word() -> None:
     assert INDEX.rows_with_all([]).tolist() == []
     assert "chocolate" in INDEX
     assert "sku" not in INDEX
+
+
+def test_phrases_do_not_reach_from_one_text_into_another() -> None:
+    assert INDEX.rows_with_phrase(["milk", "chocolate"]).tolist() == [MILK_CHOCOLATE]
+    assert INDEX.rows_with_phrase(["chocolate", "milk"]).tolist() == []
+    assert INDEX.rows_with_phrase(["barista", "oatly"]).tolist() == []
+
+
+def test_scores_are_those_of_bm25() -> None:
+    asked = {"chocolate": 1.0, "dark": 1.0}
+    texts = [[*INDEX_WORDS[row]] for row in range(len(SHOP))]
+    mean = sum(map(len, texts)) / len(texts)
+    expected = []
+    for own in texts:
+        score = 0.0
+        for word in asked:
+            having = sum(word in other for other in texts)
+            rarity = math.log(1 + (len(texts) - having + 0.5) / (having + 0.5))
+            count = own.count(word)
+            score += rarity * count / (count + 1.5 * (0.25 + 0.75 * len(own) / mean))
+        expected.append(score)
+    assert INDEX.scores(asked) == pytest.approx(expected)
+    assert int(INDEX.scores(asked).argmax()) == DARK
+
+
+def test_a_misspelt_word_counts_as_the_words_it_is_like() -> None:
+    assert set(asked_words("strawbery yoghurt", INDEX)) == {"strawberry", "yogurt"}
+    assert all(0 < weight < 1 for weight in asked_words("strawbery", INDEX).values())
+    assert asked_words("chips", INDEX) == {"chip": 1.0}
+    assert asked_words("zzzz", INDEX) == {}
+    lean = lean_of("strawbery yoghurt", INDEX)
+    assert lean.rows[lean.scores.argmax()] == STRAWBERRY
+
+
+def test_words_of_politeness_are_no_words_of_items() -> None:
+    assert set(asked_words("Hi, could you please show me some corn chips?", INDEX)) == {
+        "corn",
+        "chip",
+    }

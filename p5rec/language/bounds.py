@@ -1,0 +1,213 @@
+"""Bounds in a text: ``under $20``, ``at least 4 stars``, ``between 5 and 10 dollars``.
+
+A number is a price if it has a currency, or if nothing follows that it could count ("under 20",
+not "under 20 calories"). It bounds another attribute if that one's name or unit stands beside it
+("at least 4 stars", "rating above 4"). Everything else that looks like a bound is unclear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+PRICE = "price"
+
+_NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,3}|\d{1,9})(?:\.\d{1,4})?(?![.,]?\d)"
+_SIGN = r"(?:(?:us)?[$€£]|usd|eur)\s*"
+_MONEY = r"\s*-?(?:dollars?|bucks?|euros?|pounds?|usd|eur|[$€£])(?!\w)"
+_CENTS = r"\s*-?(?:cents?(?!\w)|¢)"
+# A bare number is a price only at the end of a clause: "under 20 calories" is none.
+_ENDS = (
+    r"(?!\w)(?=\s*(?:$|[,;.!?:)](?:\s|$)|(?:and|but|or|please|for|with|without|not|no|nothing"
+    r"|thanks|tops|max|if|i|is|only|by|from|in)\b))"
+)
+_PEOPLE = re.compile(
+    r"(?:kids?|child(?:ren)?|bab(?:y|ies)|toddlers?|teens?|adults?|people|persons?|men|women|boys?"
+    r"|girls?|anyone|everyone|someone|players?|ages?|aged|years?|old)\s+$",
+    re.IGNORECASE,
+)
+"""Before a bare bound these make it one of age or number: "kids under 5"."""
+
+_NOT = r"(?:not|never|cannot|(?:do|does|ca|wo|should|must|would)(?:n['’]?t|\s+not))"
+_VERBS = r"(?:\s+(?:want|wanna|like|need|have|to|it|them|spend|pay|cost|go|be|priced|any)){0,5}"
+_OVER = r"(?:over|above|more\s+than|more\s+expensive\s+than|pricier\s+than|higher\s+than|beyond)"
+_UNDER = r"(?:under|below|less\s+than|less\s+expensive\s+than|cheaper\s+than|lower\s+than)"
+_MOST = (
+    rf"(?:at\s+(?:the\s+)?most|up\s+to|(?:no|nothing|none|not\s+anything)\s+{_OVER}"
+    rf"|{_NOT}{_VERBS}\s+(?:{_OVER}|exceed(?:ing)?)|maximum(?:\s+of)?|max\.?|within"
+    r"|(?:a\s+|my\s+)?budget\s*(?:of|is|:)?|capped\s+at)"
+)
+_LEAST = (
+    rf"(?:at\s+(?:the\s+)?least|(?:no|nothing|none|not\s+anything)\s+{_UNDER}"
+    rf"|{_NOT}{_VERBS}\s+{_UNDER}|minimum(?:\s+of)?|min\.?|upwards\s+of|starting\s+(?:at|from))"
+)
+_OR_LESS = r"\s*(?:(?:or|and)\s+(?:less|under|below|cheaper|lower)|tops|max(?:imum)?|at\s+most)\b"
+_OR_MORE = r"\s*(?:(?:or|and)\s+(?:more|over|above|up|higher|better)|at\s+least|minimum)\b"
+_PLUS = r"\s*\+"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of a number; an open bound is itself outside."""
+
+    attribute: str = PRICE
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    high_open: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether no number is within."""
+        if self.low is None or self.high is None:
+            return False
+        return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
+
+    def within(self, other: Bounds) -> Bounds:
+        """The numbers that are within both.
+
+        >>> Bounds(low=2).within(Bounds(low=1, high=5, high_open=True))
+        Bounds(attribute='price', low=2, high=5, low_open=False, high_open=True)
+        """
+        lows = [(b.low, b.low_open) for b in (self, other) if b.low is not None]
+        highs = [(b.high, not b.high_open) for b in (self, other) if b.high is not None]
+        low, low_open = max(lows, default=(None, False))
+        high, closed = min(highs, default=(None, True))
+        return Bounds(self.attribute, low, high, low_open, not closed)
+
+    def describe(self) -> list[str]:
+        """The bounds in words.
+
+        >>> Bounds(low=4, high=20, high_open=True).describe()
+        ['price at least 4.00', 'price under 20.00']
+        """
+        form = ".2f" if self.attribute == PRICE else "g"
+        told = []
+        if self.low is not None:
+            told.append(f"{'over' if self.low_open else 'at least'} {self.low:{form}}")
+        if self.high is not None:
+            told.append(f"{'under' if self.high_open else 'at most'} {self.high:{form}}")
+        return [f"{self.attribute.replace('_', ' ')} {one}" for one in told]
+
+
+def bound_rules(
+    units: Mapping[str, str],
+) -> tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Bounds | None]], ...]:
+    """Patterns of bounds, in the order tried at one place, each with what it makes of a match.
+
+    What is made is None where the bound is not clear.
+
+    :param units: words after or before a number → the attribute that they bound.
+    """
+    subject, amount = _subject(units), _Amount(units)
+    cues = (("most", _MOST), ("least", _LEAST), ("below", _UNDER), ("above", _OVER))
+    between = rf"between\s+{amount.first}\s+(?:and|to|-)\s+"
+    dashed = rf"(?:from\s+)?{amount.first}\s*(?:-|–|to|through)\s*"
+    patterns = [
+        ("range", rf"{subject}{between}{amount.of('high')}"),
+        ("range", rf"{subject}{dashed}{amount.of('high', bare=False)}"),
+        ("range", rf"{subject}(?:from\s+)?{amount.signed}\s*(?:-|–|to)\s*{amount.of('high')}"),
+        *((kind, rf"{subject}{cue}\s+{amount.of(_END_OF[kind])}") for kind, cue in cues),
+        *(
+            (kind, rf"{subject}{amount.followed(_END_OF[kind], after)}")
+            for kind, after in (("most", _OR_LESS), ("least", _OR_MORE), ("least", _PLUS))
+        ),
+    ]
+    lowered = {unit.casefold(): attribute for unit, attribute in units.items()}
+    return tuple(
+        (re.compile(rf"(?<![\w'’])(?:{pattern})", re.IGNORECASE), _maker(kind, lowered))
+        for kind, pattern in patterns
+    )
+
+
+_END_OF = {"most": "high", "below": "high", "least": "low", "above": "low"}
+
+UNCLEAR = re.compile(
+    rf"(?:(?<!\w)(?:{_MOST}|{_LEAST}|{_UNDER}|{_OVER}|around|about|roughly|between|from)\s+)?"
+    rf"(?:{_SIGN}[\d.,]*\d\w*|(?<![\w.,])[\d.,]*\d{_MONEY})"
+    rf"|(?<!\w)(?:{_UNDER}|{_MOST}|{_LEAST})\s+(?:\w+\s+){{1,3}}?(?:dollars?|bucks?|euros?)\b"
+    rf"|(?<!\w)(?:{_UNDER}|{_OVER}|{_MOST}|{_LEAST})\s+[\d.,]*\d%?(?:\s*[^\W\d_]+)?"
+    r"|(?<![\w.,])\d[\d.]*\+?[\s-]*stars?(?:\s+(?:or|and)\s+\w+)?\b",
+    re.IGNORECASE,
+)
+"""What looks like a bound and is none of the patterns."""
+
+
+class _Amount:
+    """Patterns of a number with what it is a number of."""
+
+    def __init__(self, units: Mapping[str, str]) -> None:
+        self._units = _any_of(units)
+        self.first = rf"(?:{_SIGN})?(?P<low>{_NUMBER})(?:{_MONEY}|[\s-]*{self._units})?"
+        self.signed = rf"{_SIGN}(?P<low>{_NUMBER})"
+
+    def of(self, name: str, *, bare: bool = True) -> str:
+        """An amount whose number is the bound ``name``."""
+        ways = [
+            rf"{_SIGN}(?P<{name}_signed>{_NUMBER})(?:{_MONEY})?(?!\w|%)",
+            rf"(?P<{name}_named>{_NUMBER}){_MONEY}",
+            rf"(?P<{name}_cents>{_NUMBER}){_CENTS}",
+            rf"(?P<{name}_counted>{_NUMBER})[\s-]*(?P<unit>{self._units})",
+        ]
+        if bare:
+            ways.append(rf"(?P<{name}_bare>{_NUMBER}){_ENDS}")
+        return f"(?:{'|'.join(ways)})"
+
+    def followed(self, name: str, after: str) -> str:
+        """An amount with words after it that make it a bound; the unit may come after those."""
+        ways = [
+            rf"{_SIGN}(?P<{name}_signed>{_NUMBER})(?:{_MONEY})?{after}",
+            rf"(?P<{name}_named>{_NUMBER})(?:{_MONEY}{after}|{after}{_MONEY})",
+            rf"(?P<{name}_cents>{_NUMBER}){_CENTS}{after}",
+            rf"(?P<{name}_counted>{_NUMBER})[\s-]*(?P<unit>{self._units}){after}",
+            rf"(?P<{name}_before>{_NUMBER}){after}[\s-]*(?P<after>{self._units})",
+        ]
+        if after != _PLUS:
+            ways.append(rf"(?P<{name}_bare>{_NUMBER}){after}{_ENDS}")
+        return f"(?:{'|'.join(ways)})"
+
+
+def _any_of(units: Mapping[str, str]) -> str:
+    """One of the units as a whole; nothing at all if there are none."""
+    if not units:
+        return r"(?!)"
+    longest = sorted(units, key=len, reverse=True)
+    return rf"(?:{'|'.join(re.escape(unit) for unit in longest)})(?!\w)"
+
+
+def _subject(units: Mapping[str, str]) -> str:
+    """What the bound is of, named before it; may be missing."""
+    names = "|".join([r"prices?|priced|costs?|costing", *([_any_of(units)] if units else [])])
+    return rf"(?:(?P<subject>{names})\s*(?:(?:is|of|at|:|that\s+is)\s*)?)?"
+
+
+def _maker(kind: str, units: Mapping[str, str]) -> Callable[[re.Match[str]], Bounds | None]:
+    def make(found: re.Match[str]) -> Bounds | None:
+        given = {name: value for name, value in found.groupdict().items() if value is not None}
+        attribute = _attribute(given, units)
+        bare = any(name.endswith("_bare") for name in given)
+        if bare and "subject" not in given and _PEOPLE.search(found.string[: found.start()][-20:]):
+            return None
+        low, high = _bound(given, "low"), _bound(given, "high")
+        if low is not None and any(name.endswith("_cents") for name in given) and kind == "range":
+            low /= 100
+        return Bounds(attribute, low, high, kind == "above", kind == "below")
+
+    return make
+
+
+def _attribute(given: Mapping[str, str], units: Mapping[str, str]) -> str:
+    """The attribute that a match bounds."""
+    if any(name.endswith(("_signed", "_named", "_cents")) for name in given):
+        return PRICE
+    named = given.get("unit") or given.get("after") or given.get("subject") or ""
+    return units.get(named.casefold(), PRICE)
+
+
+def _bound(given: Mapping[str, str], name: str) -> float | None:
+    for group, value in given.items():
+        if group.startswith(name):
+            number = float(value.replace(",", ""))
+            return number / 100 if group.endswith("_cents") else number
+    return None

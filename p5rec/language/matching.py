@@ -1,0 +1,61 @@
+"""How well items' own words answer what is wished."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from p5rec.decoding.leaning import Lean
+from p5rec.language.request_vocabulary import REQUEST_WORDS
+from p5rec.language.word_index import WordIndex
+from p5rec.language.words import words
+
+READ = 4096
+"""Characters of a wish whose words are looked for."""
+STRENGTH = 3.0
+"""Nats a point of BM25."""
+OCCASION = 0.5
+"""Weight of the words after "for": "a snack for a party" asks for a snack."""
+
+
+def asked_words(wish: str, index: WordIndex) -> dict[str, float]:
+    """The words of a wish that items have, each with its weight.
+
+    Words that in a request say nothing are left out unless there are no others. A word that no
+    item has counts as those that are spelt much like it, by the square of their likeness. What
+    follows "for" is the occasion and counts half if an item has a word of the thing before it.
+
+    >>> import pyarrow as pa
+    >>> from p5rec.data.catalogue import Catalogue
+    >>> titles = ["Frozen pizza", "Pizza cutter", "Party hats", "Salt"]
+    >>> shop = Catalogue.from_table(pa.table({"item_id": list("abcd"), "title": titles}))
+    >>> asked_words("I'd like pizza for a party", WordIndex(shop))
+    {'pizza': 1.0, 'party': 0.5}
+    """
+    said = list(dict.fromkeys(words(wish[:READ])))
+    split = said.index("for") if "for" in said else len(said)
+    thing, occasion = (
+        [word for word in part if word not in REQUEST_WORDS]
+        for part in (said[:split], said[split:])
+    )
+    found = _known(thing, index)
+    if not found:
+        return _known(occasion, index) or _known(said, index)
+    for word, weight in _known(occasion, index).items():
+        found.setdefault(word, OCCASION * weight)
+    return found
+
+
+def _known(said: list[str], index: WordIndex) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for word in said:
+        alike = {word: 1.0} if word in index else index.spelt_like(word)
+        for other, likeness in alike.items():
+            found[other] = max(found.get(other, 0.0), likeness**2)
+    return found
+
+
+def lean_of(wish: str, index: WordIndex) -> Lean:
+    """The items that have words of a wish, and how much the walk should lean to each."""
+    scores = STRENGTH * index.scores(asked_words(wish, index))
+    rows = np.flatnonzero(scores > 0).astype(np.int64)
+    return Lean(rows, scores[rows])

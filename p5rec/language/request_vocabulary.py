@@ -1,0 +1,68 @@
+"""The closed vocabulary of requests: words that limit, and words that say nothing of a thing."""
+
+from __future__ import annotations
+
+from p5rec.language.vocabulary import FUNCTION_WORDS
+from p5rec.language.words import fold
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(map(fold, text.split()))
+
+
+GENERIC_WORDS = _set(
+    "one item product thing stuff brand kind type sort flavour flavor anything something company"
+)
+"""Words after a denied name that say nothing: "no Alpro products" denies Alpro."""
+REQUEST_WORDS = FUNCTION_WORDS | _set(
+    "i i'm im i'd i'll me my mine we us our he she they them their his her who whom whose "
+    "a an the and or but if then than so such no not nor only just some any each every all both "
+    "of in on at by for from to with without into onto over under about around up down out off "
+    "be am is are was were been being do does did doing done have has had having can could may "
+    "might must shall should will would want wants wanted need needs needed look looking looks "
+    "find finding found search searching show give tell recommend suggest suggestion please "
+    "thanks thank hello hi hey maybe perhaps really very quite rather also too as when where "
+    "while there here how why what which these those anything something someone thing stuff kind "
+    "sort lot bit don't doesn't didn't won't can't isn't aren't let lets let's good best"
+)
+"""Words that in a request say nothing of the thing that is asked for."""
+
+LABELS = _set(
+    "vegan vegetarian organic kosher halal decaf unscented unsweetened unsalted pescatarian "
+    "biodegradable hypoallergenic"
+)
+"""Words that are a limit by themselves."""
+FREE_OF = _set(
+    "gluten sugar dairy lactose nut peanut fat caffeine alcohol fragrance cruelty paraben soy egg "
+    "wheat sulfate bpa gmo salt carb"
+)
+"""Words that are a limit with "free" after them."""
+GROUPS: dict[str, frozenset[str]] = {
+    word: group
+    for group in map(
+        _set,
+        (
+            *("men man male", "women woman female ladies", "kids child children"),
+            *("baby infant newborn toddler", "boys", "girls", "teens teenagers", "adults"),
+            *("seniors", "dogs puppies", "cats kittens", "beginners"),
+        ),
+    )
+    for word in group
+}
+"""Whom a thing can be for → all words for them."""
+
+ONLY = _set("only exclusively strictly")
+ONLY_PASSES = _set("want need like eat drink buy take use the from by show me")
+"""Words that may stand between "only" and a name."""
+NO_ONLY = _set("the if not have has had thing way one got reason problem ones can do am is")
+"""Words beside "only" with which it is no limit: "the only thing", "if only"."""
+NO_BRAND = _set(
+    "new name any same another which what every favorite favourite my a no other different"
+)
+"""Words beside "brand" with which it names none: "brand new", "another brand"."""
+JOINTS = frozenset({"or", "and"})
+CLAUSE_STOPS = _set(
+    "and but for with without under over below above between not no please from that which at "
+    "less more if because today tonight thanks i who only around about to by on"
+)
+"""Words before which a clause ends."""
