@@ -18,6 +18,7 @@ Ints = npt.NDArray[np.int64]
 _POINTS_A_CLUSTER = 256
 _LEAST_SAMPLE = 20_000
 _ITERATIONS = 25
+_CAREFUL = 32
 _CANDIDATES = 16
 _CHUNK = 1 << 24
 # Neighbours are looked at where there are at most so many rows: every pair is compared.
@@ -28,12 +29,14 @@ _ROUNDS = 15
 _STAY = 0.1
 
 
-def cluster_balanced(vectors: Vectors, *, clusters: int, capacity: int, seed: int) -> Ints:
+def cluster_balanced(
+    vectors: Vectors, *, clusters: int, capacity: int, least: int = 1, seed: int = 0
+) -> Ints:
     """The cluster of each row: at most ``clusters`` of them, of at most ``capacity`` rows.
 
     k-means centres; each row goes to the nearest that has room, then to where most of its nearest
-    neighbours are. Clusters are numbered by their first row; none is empty. The rows must come in
-    an order that is theirs by content: ties rest on it.
+    neighbours are, as long as ``least`` clusters remain. Clusters are numbered by their first row;
+    none is empty. The rows must come in an order that is theirs by content: ties rest on it.
 
     >>> rows = np.float32([[0, 1], [1, 0], [0, 1.1], [1.1, 0]])
     >>> cluster_balanced(rows, clusters=2, capacity=2, seed=0).tolist()
@@ -50,7 +53,7 @@ def cluster_balanced(vectors: Vectors, *, clusters: int, capacity: int, seed: in
     centres = fit_centres(vectors, clusters=clusters, seed=seed)
     parts = assign_balanced(distances(vectors, centres), capacity=capacity)
     if count <= _MOST_COMPARED:
-        parts = _gather_neighbours(vectors, parts, clusters=clusters, capacity=capacity)
+        parts = _gather_neighbours(vectors, parts, clusters, capacity=capacity, least=least)
     return by_first_row(parts)
 
 
@@ -60,7 +63,9 @@ def fit_centres(vectors: Vectors, *, clusters: int, seed: int) -> Vectors:
     if len(vectors) > most:
         random = np.random.default_rng(seed)
         vectors = vectors[np.sort(random.choice(len(vectors), most, replace=False))]
-    means = KMeans(clusters, n_init=1, max_iter=_ITERATIONS, random_state=seed)
+    # A good start matters for few clusters and costs much for many.
+    start = "k-means++" if clusters <= _CAREFUL else "random"
+    means = KMeans(clusters, init=start, n_init=1, max_iter=_ITERATIONS, random_state=seed)
     with warnings.catch_warnings():
         # Fewer different rows than clusters: some centres are then equal, which does no harm.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -115,7 +120,9 @@ def distances(vectors: Vectors, centres: Vectors) -> Vectors:
     return apart
 
 
-def _gather_neighbours(vectors: Vectors, parts: Ints, *, clusters: int, capacity: int) -> Ints:
+def _gather_neighbours(
+    vectors: Vectors, parts: Ints, clusters: int, *, capacity: int, least: int
+) -> Ints:
     """Move rows to the clusters of their nearest neighbours while that brings more together."""
     near = _neighbours(vectors)
     everything = np.asarray(near.sum(axis=1)).ravel().astype(np.float32)
@@ -125,7 +132,7 @@ def _gather_neighbours(vectors: Vectors, parts: Ints, *, clusters: int, capacity
         ones = csr_matrix((np.ones(len(rows), np.float32), (rows, parts)), (len(rows), clusters))
         together = (near @ ones).toarray()
         total = float(together[rows, parts].sum(dtype=np.float64))
-        if total <= most:
+        if total <= most or (best is not parts and len(np.unique(parts)) < least):
             break
         best, most = parts, total
         together[rows, parts] += _STAY * everything

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ LARGEST = 1.5
 # ... but so few items are never too many, unless they are a large part of the node.
 _FEW = 32
 _LARGE_PART = 4
+# Clusters that are not that small must not dissolve: at least such a share of them stays.
+_USED = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +72,13 @@ def cluster_level(
         clusters = min(max(share, -(-len(rows) // room.below), 1), room.codes)
         if clusters > 1:
             capacity = _capacity(len(rows), clusters, room.below)
+            small = capacity > LARGEST * len(rows) / clusters + 1
             parts[rows] = cluster_balanced(
-                vectors[rows], clusters=clusters, capacity=capacity, seed=seed
+                vectors[rows],
+                clusters=clusters,
+                capacity=capacity,
+                least=1 if small else math.ceil(_USED * clusters),
+                seed=seed,
             )
     if len(counts) > 1:
         parts = _shared_codes(nodes, parts, vectors, codes=room.codes, first=first, seed=seed)

@@ -19,12 +19,15 @@ from p5rec.ids.words import comparable, in_words, tidy
 _CATEGORY = re.compile(r"categories\[(-?\d+)\]")
 
 
+Ints = npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True, eq=False)
 class LevelColumn:
     """One level of the tree as a column says it: the code of each row, the text of each code."""
 
     name: str
-    codes: npt.NDArray[np.int64]
+    codes: Ints
     labels: tuple[str, ...]
 
 
@@ -109,9 +112,38 @@ def _unknown(level: str, known: Sequence[str]) -> str:
     return f"level {level!r} is not in the catalogue. Known: {', '.join(known) or 'none'}.{hint}"
 
 
+def encode_more(level: str, labels: list[str], catalogue: Catalogue) -> Ints:
+    """The codes of further items at a level, int64[n]; values that are new go after ``labels``.
+
+    >>> import pyarrow as pa
+    >>> table = pa.table({"item_id": ["a", "b", "c"], "brand": ["ALPO", None, "Lux"]})
+    >>> labels = ["Alpo"]
+    >>> encode_more("brand", labels, Catalogue.from_table(table)).tolist(), labels
+    ([0, 1, 2], ['Alpo', '(no brand)', 'Lux'])
+    """
+    values = _values(catalogue, level)
+    missing = missing_label(level)
+    code: dict[str | None, int] = {}
+    for number, label in enumerate(labels):
+        code.setdefault(None if label == missing else _key(level, label), number)
+    keys = [None if value is None else _key(level, value) for value in values]
+    unseen: dict[str | None, Counter[str]] = {}
+    for key, value in zip(keys, values, strict=True):
+        if key not in code:
+            shown = missing if value is None else tidy(value)
+            unseen.setdefault(key, Counter())[shown] += 1
+    for key in sorted(unseen, key=lambda key: (key is not None, key or "")):
+        code[key] = len(labels)
+        labels.append(_commonest(unseen[key]))
+    return np.fromiter((code[key] for key in keys), np.int64, len(keys))
+
+
 def _values(catalogue: Catalogue, level: str) -> list[str | None]:
+    """What each item has at a level; nothing where the catalogue lacks the column."""
     if level in catalogue.table.column_names:
         return [in_words(value) for value in catalogue.column(level)]
+    if not _CATEGORY.fullmatch(level) or "categories" not in catalogue.table.column_names:
+        return [None] * len(catalogue)
     position = _position(level)
     needed = -position if position < 0 else position + 1
     return [
@@ -129,24 +161,37 @@ def _position(level: str) -> int:
 def _encode(level: str, values: Sequence[str | None]) -> LevelColumn:
     """Number the distinct values by label; the missing value is one of them."""
     spellings: dict[str | None, Counter[str]] = {}
-    folded = {value: None if value is None else comparable(value) for value in set(values)}
+    folded = {value: None if value is None else _key(level, value) for value in set(values)}
     for value, count in Counter(values).items():
-        shown = _missing(level) if value is None else tidy(value)
+        shown = missing_label(level) if value is None else tidy(value)
         spellings.setdefault(folded[value], Counter())[shown] += count
-    labels = {
-        key: min(counts, key=lambda text: (-counts[text], text))
-        for key, counts in spellings.items()
-    }
-    ordered = sorted(labels, key=lambda key: (comparable(labels[key]), key is not None))
+    labels = {key: _commonest(counts) for key, counts in spellings.items()}
+    ordered = sorted(labels, key=lambda key: (comparable(labels[key]), key is not None, key or ""))
     code = {key: i for i, key in enumerate(ordered)}
     codes = np.fromiter((code[folded[value]] for value in values), np.int64, len(values))
     return LevelColumn(name=level, codes=codes, labels=tuple(labels[key] for key in ordered))
 
 
-def _missing(level: str) -> str:
+def _commonest(spellings: Counter[str]) -> str:
+    return min(spellings, key=lambda text: (-spellings[text], text))
+
+
+def _key(level: str, value: str) -> str:
+    """What two values of a level share if they are one: a brand is its letters and digits.
+
+    >>> _key("brand", "L'Oréal-Paris") == _key("brand", "L’ORÉAL PARIS")
+    True
+    >>> _key("size", "1.5 oz") == _key("size", "15 oz")
+    False
+    """
+    read = comparable(value)
+    return ("".join(ch for ch in read if ch.isalnum()) or read) if level == "brand" else read
+
+
+def missing_label(level: str) -> str:
     """What the code of a missing attribute is called.
 
-    >>> _missing("brand"), _missing("categories[0]"), _missing("categories[2]")
+    >>> missing_label("brand"), missing_label("categories[0]"), missing_label("categories[2]")
     ('(no brand)', '(no category)', '(no further category)')
     """
     if _CATEGORY.fullmatch(level):

@@ -1,11 +1,12 @@
 """The semantic ID: each item's path of codes, from coarse to fine.
 
-Every way to make them (attributes, later residual and hybrid) returns this one type.
+Every way to make them (attributes, residual, hybrid) returns this one type.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from p5rec.errors import SemanticIDError
+from p5rec.ids.growth import Growth
 
 Codes = npt.NDArray[np.int32]
 
@@ -26,7 +28,8 @@ class SemanticIDs:
     ``levels`` names the levels from coarse to fine; the last is ``"item"``. Row *i* of ``codes``
     (int32[N, D], read-only) is the path of row *i* of the catalogue; no two rows are equal.
     ``labels[d][c]`` is the text of code *c* at level *d*. ``notes`` says what the making of the
-    IDs dropped or changed, for a person to read.
+    IDs dropped or changed, for a person to read. ``growth`` is what it takes to place items that
+    come later; IDs that were not fitted have none.
 
     >>> ids = SemanticIDs(
     ...     levels=("category", "item"),
@@ -45,6 +48,7 @@ class SemanticIDs:
     codes: Codes
     labels: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    growth: Growth | None = None
 
     def __post_init__(self) -> None:
         """Check everything, and keep a copy of the codes that nobody can write to."""
@@ -88,10 +92,11 @@ class SemanticIDs:
         return "\n".join([f"{len(self)} items", *lines, *(f"note: {note}" for note in self.notes)])
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Plain arrays to save: ``codes`` (int32[N, D]) and ``text`` (uint8, JSON in UTF-8)."""
+        """Plain arrays to save: ``codes`` (int32[N, D]), ``text`` (uint8, JSON), ``growth.*``."""
         text = {"levels": self.levels, "labels": self.labels, "notes": self.notes}
         encoded = json.dumps(text, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-        return {"codes": self.codes, "text": np.frombuffer(encoded, dtype=np.uint8)}
+        growth = {} if self.growth is None else self.growth.to_arrays()
+        return {"codes": self.codes, "text": np.frombuffer(encoded, dtype=np.uint8), **growth}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> SemanticIDs:
@@ -105,12 +110,13 @@ class SemanticIDs:
             labels = tuple(tuple(str(label) for label in texts) for texts in text["labels"])
             notes = tuple(str(note) for note in text["notes"])
             codes = np.asarray(arrays["codes"])
+            growth = Growth.from_arrays(arrays)
         except (KeyError, TypeError, ValueError) as error:
             raise SemanticIDError(
                 f"saved semantic IDs cannot be read: {error!r}. Expected the arrays 'codes' and "
                 "'text' as SemanticIDs.to_arrays() gives them. Make the semantic IDs again."
             ) from error
-        return cls(levels=levels, codes=codes, labels=labels, notes=notes)
+        return cls(levels=levels, codes=codes, labels=labels, notes=notes, growth=growth)
 
 
 def node_counts(codes: Codes) -> tuple[list[int], list[int]]:
@@ -157,11 +163,24 @@ def _check_codes(levels: Sequence[str], codes: Codes, labels: Sequence[Sequence[
                 f"level {name!r} has codes from {low} to {high} but {len(texts)} labels; expected "
                 f"codes from 0 to {len(texts) - 1}."
             )
+    if _all_different(codes, [len(texts) for texts in labels]):
+        return
     ordered = np.lexsort(codes.T[::-1])
     equal = np.flatnonzero((codes[ordered[1:]] == codes[ordered[:-1]]).all(axis=1))
-    if len(equal):
-        first, second = sorted((int(ordered[equal[0]]), int(ordered[equal[0] + 1])))
-        raise SemanticIDError(
-            f"items in rows {first} and {second} have the same path {codes[first].tolist()} "
-            f"({len(equal)} such pairs); expected a path of its own for each item."
-        )
+    first, second = sorted((int(ordered[equal[0]]), int(ordered[equal[0] + 1])))
+    raise SemanticIDError(
+        f"items in rows {first} and {second} have the same path {codes[first].tolist()} "
+        f"({len(equal)} such pairs); expected a path of its own for each item."
+    )
+
+
+def _all_different(codes: Codes, sizes: Sequence[int]) -> bool:
+    """Whether no two rows are equal: packed into one number each where that fits."""
+    if math.prod(sizes) >= 2**63:
+        return len(np.unique(codes, axis=0)) == len(codes)
+    keys = np.zeros(len(codes), dtype=np.int64)
+    for size, column in zip(sizes, codes.T, strict=True):
+        keys *= size
+        keys += column
+    keys.sort()
+    return bool((keys[1:] != keys[:-1]).all())

@@ -12,9 +12,10 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.ids.clusters import Room, cluster_level
 from p5rec.ids.content import full_texts, kind_texts
 from p5rec.ids.grouping import group_levels, number_nodes, widths
-from p5rec.ids.semantic_ids import LEAF_LEVEL, SemanticIDs
+from p5rec.ids.growth import LEARNED, Growth, Source, centres_of
+from p5rec.ids.semantic_ids import LEAF_LEVEL, Codes, SemanticIDs
 from p5rec.ids.text_vectors import fit_text_vectors
-from p5rec.ids.vectors import ItemVectors
+from p5rec.ids.vectors import ItemVectors, text_items
 from p5rec.ids.words import tidy
 
 Ints = npt.NDArray[np.int64]
@@ -39,6 +40,9 @@ class Tree:
         self.max_width, self.seed = max_width, seed
         self.taken = {*taken, LEAF_LEVEL}
         self.names: list[str] = []
+        self.sources: list[Source] = []
+        self.items: ItemVectors | None = None
+        self.unique = True
         self.codes: list[Ints] = []
         self.labels: list[tuple[str, ...]] = []
         self.notes: list[str] = []
@@ -47,33 +51,37 @@ class Tree:
     def add(self, name: str, codes: Ints, labels: tuple[str, ...]) -> None:
         """Put a level of attribute codes below what is there."""
         self._split_for(name, codes, kind_texts)
-        self._append(name, codes, labels)
+        self._append(name, codes, labels, "attribute")
 
     def add_clusters(self, items: ItemVectors, sizes: Sequence[int]) -> None:
         """Put levels of clusters below what is there, ``sizes`` codes a level."""
+        self.items = items
         vectors, texts = items.vectors[self.order], items.texts.take(self.order)
         for number, size in enumerate(sizes):
             below = math.prod(sizes[number + 1 :]) * self.max_width
             level = cluster_level(
                 self.nodes, vectors, texts, Room(size, below), first=number == 0, seed=self.seed
             )
-            self._append(self._free_name(CLUSTER_LEVEL), level.codes, level.labels)
+            name = self._free_name(CLUSTER_LEVEL)
+            self._append(name, level.codes, level.labels, "cluster")
 
     def add_leaves(self, *, unique: bool) -> None:
         """Put the items themselves below what is there."""
+        self.unique = unique
         items = np.arange(len(self.order))
         self._split_for(LEAF_LEVEL, items, full_texts)
         leaves = number_nodes(self.nodes, items)
         if unique:
             rows = self.order[np.argsort(leaves)].tolist()
-            labels = [tidy(self.catalogue.texts[row]) or NO_TEXT for row in rows]
+            labels = [leaf_label(self.catalogue, row) for row in rows]
         else:
             counts = np.bincount(self.nodes)
             leaves -= (np.cumsum(counts) - counts)[self.nodes]
             labels = [str(number + 1) for number in range(int(counts.max()))]
-        self._append(LEAF_LEVEL, leaves, tuple(labels))
+        self._append(LEAF_LEVEL, leaves, tuple(labels), "item")
 
-    def _append(self, name: str, codes: Ints, labels: tuple[str, ...]) -> None:
+    def _append(self, name: str, codes: Ints, labels: tuple[str, ...], source: Source) -> None:
+        self.sources.append(source)
         self.names.append(name)
         self.codes.append(codes)
         self.labels.append(labels)
@@ -96,7 +104,7 @@ class Tree:
                 f"children at level {name!r} were split ({level.divided} into "
                 f"{level.groups} groups)"
             )
-            self._append(group_name, level.codes, level.labels)
+            self._append(group_name, level.codes, level.labels, "group")
 
     def _free_name(self, name: str) -> str:
         number = 1
@@ -116,4 +124,26 @@ class Tree:
             codes=codes,
             labels=tuple(self.labels),
             notes=(*notes, *self.notes),
+            growth=self._growth(codes),
         )
+
+    def _growth(self, codes: Codes) -> Growth:
+        learned = [level for level, source in enumerate(self.sources) if source in LEARNED]
+        items = self.items
+        if learned and items is None:
+            items = text_items(self.catalogue, seed=self.seed)
+        return Growth(
+            sources=tuple(self.sources),
+            unique=self.unique,
+            max_width=self.max_width,
+            space=None if items is None else items.space,
+            centres={}
+            if items is None
+            else {level: centres_of(codes[:, : level + 1], items.vectors) for level in learned},
+            retired=np.zeros((0, codes.shape[1]), dtype=np.int32),
+        )
+
+
+def leaf_label(catalogue: Catalogue, row: int) -> str:
+    """What an item's own last code is called."""
+    return tidy(catalogue.texts[row]) or NO_TEXT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,50 +15,14 @@ from p5rec.errors import SemanticIDError
 from p5rec.ids.co_occurrence import co_occurrence, co_occurrence_vectors, company_classes
 from p5rec.ids.content import content_classes, full_texts, order_of_classes
 from p5rec.ids.scheme import VectorKind
-from p5rec.ids.text_vectors import TextEncoder, TextVectors, fit_text_vectors
+from p5rec.ids.space import CHOSEN_LENGTH, Space, with_constant
+from p5rec.ids.text_vectors import TextVectors, fit_text_vectors
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 DIMENSIONS = 64
-# Length of the part that tells what an item is chosen with, beside the part of its words. Items
-# are seldom chosen with the same items and often described with the same words, so that with
-# equal lengths the words alone would decide.
-CHOSEN_LENGTH = 2.0
 _RIDGE = 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Space:
-    """Where item vectors lie, and how an item that comes later finds its place there.
-
-    A vector is made of a part of events, expected from the other by ``expected`` (float32[d + 1,
-    e], the last row a constant; None without that part), and, if ``described``, a part of text: by
-    ``encoder``, or brought by the caller in ``given`` dimensions where that is not 0.
-    """
-
-    encoder: TextEncoder
-    expected: Floats | None = None
-    described: bool = True
-    given: int = 0
-
-    def place(self, texts: Sequence[str], vectors: Floats | None = None) -> Floats:
-        """Vectors of items without events, float32[n, d], from their words.
-
-        :param vectors: what the caller brings, float32[n, given].
-        :raises SemanticIDError: if vectors were brought for the fit and are not now.
-        """
-        if vectors is None and self.given:
-            raise SemanticIDError(
-                f"these semantic IDs were made from vectors of {self.given} dimensions, and none "
-                "came with the new items; expected one each. Give vectors=."
-            )
-        known = self.encoder.encode(texts) if vectors is None else normalize(vectors)
-        if self.expected is None:
-            return known
-        chosen = CHOSEN_LENGTH * normalize(_with_constant(known) @ self.expected)
-        parts = [chosen, known] if self.described else [chosen]
-        return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +65,18 @@ def fit_item_vectors(
     expected = _regress(known, chosen)
     space = Space(texts.encoder, expected, described=kind == "both", given=given)
     unseen = ~chosen.any(axis=1)
-    chosen[unseen] = CHOSEN_LENGTH * normalize(_with_constant(known[unseen]) @ expected)
+    if unseen.any():
+        chosen[unseen] = CHOSEN_LENGTH * normalize(with_constant(known[unseen]) @ expected)
     both = np.concatenate([chosen, known], axis=1) if kind == "both" else chosen
     notes: tuple[str, ...] = ()
     if unseen.any():
         notes = (f"{int(unseen.sum()):,} items without events stand where their text lets expect",)
     return ItemVectors(both, texts, space, notes)
+
+
+def text_items(catalogue: Catalogue, *, seed: int) -> ItemVectors:
+    """Vectors of the words alone."""
+    return fit_item_vectors(catalogue, "text", histories=None, seed=seed)
 
 
 def given_vectors(vectors: Floats, catalogue: Catalogue, *, seed: int) -> ItemVectors:
@@ -168,11 +137,7 @@ def _chosen_together(catalogue: Catalogue, histories: Histories, seed: int) -> F
 def _regress(known: Floats, wanted: Floats) -> Floats:
     """Ridge regression of the rows of ``wanted`` that are not zero: float32[d + 1, e]."""
     rows = wanted.any(axis=1)
-    x = _with_constant(known[rows]).astype(np.float64)
+    x = with_constant(known[rows]).astype(np.float64)
     y = wanted[rows].astype(np.float64)
     weights = np.linalg.solve(x.T @ x + _RIDGE * np.eye(x.shape[1]), x.T @ y)
     return weights.astype(np.float32)
-
-
-def _with_constant(vectors: Floats) -> Floats:
-    return np.concatenate([vectors, np.ones((len(vectors), 1), np.float32)], axis=1)

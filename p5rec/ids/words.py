@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import html
 import math
 import unicodedata
 from collections.abc import Iterable
 
+_UNSEEN = ("Cc", "Cf", "Cs")
+
 
 def tidy(text: str) -> str:
-    """The text as written, with every run of white space as one space and accents composed (NFC).
+    """The text as meant, with every run of white space as one space and accents composed (NFC).
+
+    Entities of HTML, which shops' exports are full of, become what they stand for.
 
     >>> tidy(" L'Oreal  Paris ")
     "L'Oreal Paris"
+    >>> tidy("L&#39;Oreal &amp; Co")
+    "L'Oreal & Co"
     """
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(unicodedata.normalize("NFC", _unescaped(text)).split())
 
 
 def comparable(text: str) -> str:
@@ -24,10 +31,19 @@ def comparable(text: str) -> str:
     >>> comparable("ＴＯＰ\u200b")
     'top'
     """
+    text = _unescaped(text)
     if text.isascii():
-        return tidy(text.casefold())
+        return " ".join(text.casefold().split())
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return tidy("".join(ch for ch in folded if unicodedata.category(ch) != "Cf"))
+    return " ".join("".join(ch for ch in folded if unicodedata.category(ch) != "Cf").split())
+
+
+def _unescaped(text: str) -> str:
+    if "&" not in text:
+        return text
+    meant = html.unescape(text)
+    # An entity can stand for a character that a catalogue keeps out: one that steers a terminal.
+    return "".join(ch for ch in meant if ch.isspace() or unicodedata.category(ch) not in _UNSEEN)
 
 
 def in_words(value: object) -> str | None:
