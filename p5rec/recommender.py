@@ -28,6 +28,7 @@ from p5rec.language.explain import Explainer, HowToExplain
 from p5rec.language.explanation import Explanation
 from p5rec.language.matching import lean_of
 from p5rec.language.requests import Request, ShopWords, denied_rows
+from p5rec.language.wording import Wording
 from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.recipe import Recipe
 from p5rec.progress import SILENT, Reporter
@@ -233,8 +234,9 @@ class Recommender:
         """Why an item fits a history: sentences whose every fact was checked, and the evidence.
 
         :param how: ``generate`` (True; False takes plain sentences from the evidence, "freely"
-            lets the model use any words and checks them), ``sentences`` (2, at most so many) and
-            ``language`` (that of the recipe; "en", "de", "es" or "fr").
+            lets the model use any words and checks them), ``sentences`` (2, at most so many),
+            ``language`` (that of the recipe; "en", "de", "es" or "fr") and ``about`` (what is
+            known of the person in words, for a model that learnt from reference explanations).
         :raises RequestError: if the item is not in the catalogue, or there is no such language.
         """
         return self.explain_all([history], [item], **how)[0]
@@ -266,6 +268,7 @@ class Recommender:
                 end=model.encoder.end,
                 verb=self.recipe.prompting.verb,
                 language=self.recipe.prompting.language,
+                wording=None if model.wording is None else Wording.from_dict(model.wording),
             )
         return self._explainer.explain(histories, rows, **how)
 

@@ -36,6 +36,7 @@ def check_events(inspection: Inspection) -> pa.Table:
         **{"user_id": ids, "item_id": ids, "timestamp": times, "position": whole_numbers},
         **{"session_id": _optional_ids, "rating": numbers},
         **{"behaviour": _texts, "review": _texts, "query": _texts},
+        **{"summary": _texts, "explanation": _texts},
     }
     table = _converted(inspection, {name: converters[name] for name in CANONICAL})
     message = "is the same event as an earlier row"

@@ -15,10 +15,13 @@ from p5rec.data.arrays import Floats, Ints, offsets_of, ragged, ranks, run_start
 from p5rec.data.catalogue import Catalogue
 from p5rec.errors import DataError, Problem
 
-TEXT_COLUMNS = ("user_id", "item_id", "behaviour", "session_id", "review", "query")
+TEXT_COLUMNS = (
+    *("user_id", "item_id", "behaviour", "session_id"),
+    *("review", "summary", "explanation", "query"),
+)
 CANONICAL = (
     *("user_id", "item_id", "timestamp", "position"),
-    *("behaviour", "session_id", "rating", "review", "query"),
+    *("behaviour", "session_id", "rating", "review", "summary", "explanation", "query"),
 )
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -37,7 +40,8 @@ class Events:
 
     ``table`` holds ``user_id``, ``item_id``, ``timestamp`` (microseconds, UTC) or ``position``
     (whole numbers, oldest first), and any of ``behaviour``, ``session_id``, ``rating``,
-    ``review``, ``query``. Build it with ``from_table`` or ``load_events``, which sort;
+    ``review``, its ``summary``, a reference ``explanation`` (why the item fitted the person), and
+    ``query``. Build it with ``from_table`` or ``load_events``, which sort;
     the constructor trusts its caller. ``notes`` says what was changed on the way in.
 
     >>> log = Events.from_table(pa.table({"user_id": ["u", "u"], "item_id": ["b", "a"],

@@ -28,7 +28,8 @@ def load_events(
     """Load who did what when, from a file or a table.
 
     Columns: ``user_id``, ``item_id``, ``timestamp`` or ``position`` (oldest first), and optionally
-    ``behaviour``, ``session_id``, ``rating``, ``review``, ``query``; others are left out. Ids are
+    ``behaviour``, ``session_id``, ``rating``, ``review``, its ``summary``, a reference
+    ``explanation`` (why the item fitted the person), ``query``; others are left out. Ids are
     text, leading zeros stay. Times are ISO 8601 text, datetimes, or seconds or milliseconds since
     1970; without a zone they are taken for UTC.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,6 +50,8 @@ class AssembledModel:
     scorer: ItemScorer
     encoder: PromptEncoder
     base_fingerprint: str | None
+    wording: dict[str, Any] | None = None
+    """What was learnt of how reasons are worded, as plain data."""
 
     @classmethod
     def build(

@@ -26,6 +26,7 @@ from p5rec.prompting.dumping import dump_templates
 from p5rec.prompting.templates import load_templates
 
 WEIGHTS = "adapter/adapter.safetensors"
+WORDING = "wording.json"
 
 
 def save_model(model: AssembledModel, path: Path, about: dict[str, Any]) -> None:
@@ -41,6 +42,9 @@ def save_model(model: AssembledModel, path: Path, about: dict[str, Any]) -> None
         (folder / "prompts").mkdir()
         for name, text in dump_templates(model.templates).items():
             (folder / "prompts" / name).write_text(text, encoding="utf-8")
+        if model.wording is not None:
+            told = json.dumps(model.wording, ensure_ascii=False)
+            (folder / WORDING).write_text(told, encoding="utf-8")
         model.base.tokenizer.save_pretrained(folder / "tokenizer")
         (folder / WEIGHTS).parent.mkdir()
         save_file(_weights(model), folder / WEIGHTS)
@@ -71,6 +75,8 @@ def load_model(path: Path) -> tuple[AssembledModel, dict[str, Any]]:
             f"the base model {recipe.base.name} is not the one that this bundle was trained on: "
             "its weights differ. Put the same model there, or fit again."
         )
+    if (path / WORDING).exists():
+        model.wording = json.loads((path / WORDING).read_text(encoding="utf-8"))
     _restore(model, load_file(path / WEIGHTS), path)
     return model, manifest
 

@@ -13,6 +13,7 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.decoding.next_item import BATCH, NextItemRanker
 from p5rec.errors import RequestError, TemplateError
+from p5rec.language.domain_writer import DomainWriter
 from p5rec.language.evidence import measure_evidence
 from p5rec.language.explanation import Claim, Evidence, Explanation, Source
 from p5rec.language.generate import write
@@ -20,6 +21,7 @@ from p5rec.language.phrases import load_phrases
 from p5rec.language.sentences import Sentence, candidates, shared_text, statements
 from p5rec.language.statement_walk import StatementWalk
 from p5rec.language.verify import Verdict, Verifier, split_sentences
+from p5rec.language.wording import Wording
 from p5rec.model.backbone import PromptBatch
 from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
@@ -38,6 +40,7 @@ class HowToExplain(TypedDict, total=False):
     generate: Generate
     sentences: int
     language: str | None
+    about: str | Sequence[str]
 
 
 LONGEST = 256
@@ -52,6 +55,7 @@ class _Case:
     history: IntArray
     sentences: int
     language: str
+    about: str = ""
 
 
 class Explainer:
@@ -62,6 +66,7 @@ class Explainer:
     :param end: the base model's end-of-text token.
     :param verb: what people do with the items of their histories, one of ``VERBS``.
     :param language: that of the explanations that the model learnt from.
+    :param wording: what was learnt from reference explanations, if there were any.
     :raises TemplateError: if there is no such template.
     """
 
@@ -74,6 +79,7 @@ class Explainer:
         end: int,
         verb: str = "chose",
         language: str = "en",
+        wording: Wording | None = None,
     ) -> None:
         given = {"item", "evidence", "shared"}
         fitting = templates.of("explanation", seen=True, given=given)
@@ -88,7 +94,10 @@ class Explainer:
         self._end = end
         self._verb = verb
         self._language = language
-        self._verifier = Verifier(catalogue)
+        self._verifier = Verifier(catalogue, verb=verb)
+        self._domain = (
+            None if wording is None else DomainWriter(ranker, catalogue, templates, wording, end)
+        )
 
     def explain(
         self,
@@ -98,6 +107,7 @@ class Explainer:
         generate: Generate = True,
         sentences: int = 2,
         language: str | None = None,
+        about: str | Sequence[str] = "",
     ) -> list[Explanation]:
         """Why ``items[u]`` is suggested after history ``u``.
 
@@ -108,6 +118,8 @@ class Explainer:
             Where nothing is left, and without ``generate``, sentences are made from the evidence.
         :param sentences: at most so many sentences.
         :param language: one of ``phrases.languages()``; by default that of the training.
+        :param about: what is known of the person in words, or of each; used where the model has
+            learnt from reference explanations, whose words it then takes.
         :raises RequestError: if there is no such language, or less than one sentence is wanted.
         """
         if sentences < 1:
@@ -118,12 +130,19 @@ class Explainer:
         spoken = language or self._language
         load_phrases(spoken)
         found = measure_evidence(self._ranker, histories, wanted, self._catalogue)
+        known = [about] * len(found) if isinstance(about, str) else list(about)
         cases = [
-            _Case(evidence, histories.items[histories.slice(user)], sentences, spoken)
+            _Case(evidence, histories.items[histories.slice(user)], sentences, spoken, known[user])
             for user, evidence in enumerate(found)
         ]
         if generate == "freely":
             return self._freely(cases)
+        if generate and self._domain is not None and spoken == self._language:
+            worded = self._domain.explain(
+                [(case.evidence, case.about) for case in cases], sentences=sentences
+            )
+            plain = self._from_statements(cases, choose=False)
+            return [one or other for one, other in zip(worded, plain, strict=True)]
         return self._from_statements(cases, choose=generate)
 
     def _freely(self, cases: Sequence[_Case]) -> list[Explanation]:

@@ -34,11 +34,19 @@ class StatementWalk:
 
     :param statements: for each statement its sentences as token ids.
     :param most: at most so many sentences.
+    :param least: the text ends no earlier, unless nothing is left to say.
+    :param ordered: statements come in the order given, the first one first.
     :param end: the token that ends the text; allowed from the end of the first sentence on.
     """
 
     def __init__(
-        self, statements: Sequence[Sequence[Sequence[int]]], *, most: int, end: int
+        self,
+        statements: Sequence[Sequence[Sequence[int]]],
+        *,
+        most: int,
+        end: int,
+        least: int = 1,
+        ordered: bool = False,
     ) -> None:
         self._root = _Node()
         for number, sentences in enumerate(statements):
@@ -46,6 +54,8 @@ class StatementWalk:
                 self._add((number, form), sentence)
         self._said: dict[int, int] = {}
         self._most = most
+        self._least = least
+        self._ordered = ordered
         self._end = end
         self._at = self._root
 
@@ -53,7 +63,9 @@ class StatementWalk:
         """The tokens that may come next, sorted; the end alone where nothing is left to say."""
         tokens = self._open(self._at)
         if self._complete:
-            tokens |= self._starts() | {self._end}
+            starts = self._starts()
+            done = len(self._with_last()) >= self._least or not starts
+            tokens |= starts | ({self._end} if done else set())
         return sorted(tokens or {self._end})
 
     def push(self, token: int) -> None:
@@ -78,14 +90,24 @@ class StatementWalk:
         return self._said | ({} if self._at.ends is None else dict([self._at.ends]))
 
     def _open(self, node: _Node) -> set[int]:
-        return {t for t, after in node.next.items() if after.statements - self._said.keys()}
+        return self._leading_on(node, self._said)
 
     def _starts(self) -> set[int]:
         """First tokens of the sentences that may still follow the one that ends here."""
         said = self._with_last()
         if len(said) >= self._most:
             return set()
-        return {t for t, after in self._root.next.items() if after.statements - said.keys()}
+        return self._leading_on(self._root, said)
+
+    def _leading_on(self, node: _Node, said: dict[int, int]) -> set[int]:
+        """The tokens after a node that lead to a statement which may be said now."""
+        following = {len(said)} if self._ordered else None
+        return {
+            token
+            for token, after in node.next.items()
+            if after.statements.difference(said)
+            and (following is None or after.statements & following)
+        }
 
     def _add(self, which: tuple[int, int], sentence: Sequence[int]) -> None:
         node = self._root

@@ -23,7 +23,9 @@ from p5rec.errors import RecipeError, SemanticIDError
 from p5rec.ids.scheme import Kind, Leaves, Scheme, VectorKind
 
 Family = Literal["gpt2", "llama", "t5"]
-Task = Literal["next_item", "explanation", "request", "item_text"]
+Task = Literal[
+    "next_item", "explanation", "request", "item_text", "rating", "reason", "review_summary"
+]
 Share = NonNegativeFloat
 
 

@@ -13,7 +13,9 @@ from typing import get_args
 from p5rec.errors import TemplateError
 from p5rec.prompting.segments import Attribute, ItemRef, Literal, UntrustedText
 
-Task = OneOf["next_item", "explanation", "request", "item_text"]
+Task = OneOf[
+    "next_item", "explanation", "request", "item_text", "rating", "reason", "review_summary"
+]
 Value = ItemRef | Attribute | UntrustedText | list[ItemRef] | tuple[ItemRef, ...]
 
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -28,6 +30,10 @@ KINDS: dict[str, str] = {
     "words": "attribute",
     "request": "untrusted",
     "explanation": "untrusted",
+    "rating": "attribute",
+    "review": "untrusted",
+    "summary": "untrusted",
+    "past": "untrusted",
 }
 
 
@@ -65,6 +71,10 @@ SHAPES: dict[Task, tuple[Shape, ...]] = {
     "explanation": (_shape("item evidence shared", "history", "explanation"),),
     "request": (_shape("request", "history", "item"),),
     "item_text": (_shape("item", "", "words"), _shape("words", "", "item")),
+    # Of reviews: {past} is what the person wrote before, never the review that is to be foreseen.
+    "rating": (_shape("item", "words history user past", "rating"),),
+    "reason": (_shape("item words", "history user past", "explanation"),),
+    "review_summary": (_shape("review", "item rating", "summary"),),
 }
 
 

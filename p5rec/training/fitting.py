@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from p5rec.decoding.history_index import HistoryIndex
 from p5rec.errors import TrainingError
 from p5rec.evaluation.metrics import evaluate_ranking
 from p5rec.ids.fit import fit_semantic_ids
+from p5rec.language.wording import Wording
 from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.base_models import load_base
 from p5rec.model.recipe import Recipe, Task
@@ -34,6 +36,7 @@ from p5rec.training.language_examples import (
     sentences_to_learn,
 )
 from p5rec.training.loop import Run, train
+from p5rec.training.review_examples import Written, written_tasks
 from p5rec.training.next_item import NextItemExamples
 from p5rec.training.objective import Objective
 
@@ -69,11 +72,14 @@ def fit_model(
             "no training event has an item of the catalogue. Check that item_id means the same "
             "in events and items."
         )
-    model = _assemble(recipe, fitting, histories, reporter)
+    written = Written.of(fitting.split.train, fitting.catalogue, fitting.users)
+    model = _assemble(recipe, fitting, histories, reporter, written.reasons)
+    lessons = written.lessons()
+    model.wording = Wording.learn(lessons).to_dict() if lessons else None
     run = Run(
         objective=Objective(model.scorer),
         random=model.item_model.random,
-        tasks=_tasks(model, histories, fitting.users),
+        tasks=_tasks(model, histories, fitting.users, written),
         settings=recipe.training,
         seed=fitting.seed,
         signature=_signature(recipe, fitting),
@@ -87,7 +93,11 @@ def fit_model(
 
 
 def _assemble(
-    recipe: Recipe, fitting: Fitting, histories: Histories, reporter: Reporter
+    recipe: Recipe,
+    fitting: Fitting,
+    histories: Histories,
+    reporter: Reporter,
+    reasons: Sequence[str] = (),
 ) -> AssembledModel:
     catalogue = fitting.catalogue
     with reporter.bar("Semantic IDs"):
@@ -95,6 +105,7 @@ def _assemble(
         ids = fit_semantic_ids(catalogue, scheme, histories=histories, seed=fitting.seed)
     with reporter.bar(f"Base model {recipe.base.name or recipe.name}"):
         texts = tokenizer_texts(catalogue, fitting.templates)
+        texts += [reason for reason in reasons if reason]
         texts += sentences_to_learn(catalogue, histories, recipe.prompting, seed=fitting.seed)
         base = load_base(recipe.base, texts=texts, seed=fitting.seed)
         vectors = None
@@ -116,7 +127,7 @@ def _assemble(
 
 
 def _tasks(
-    model: AssembledModel, histories: Histories, users: Users | None
+    model: AssembledModel, histories: Histories, users: Users | None, written: Written
 ) -> dict[Task, Examples]:
     recipe, prior = model.recipe, model.scorer.prior
     index = HistoryIndex(histories, model.scorer.trie, prior.forgetting) if prior else None
@@ -138,7 +149,7 @@ def _tasks(
         tasks["request"] = RequestExamples(words)
         tasks["item_text"] = ItemTextExamples(words)
         tasks["explanation"] = ExplanationExamples(words, histories)
-    return tasks
+    return {**tasks, **written_tasks(words, written)}
 
 
 def _heads(

@@ -24,12 +24,37 @@ VALUES = {
         "item": ItemRef(2),
     },
     "item_text": {"item": ItemRef(2), "words": Attribute("oat milk")},
+    "rating": {
+        "item": ItemRef(2),
+        "words": Attribute("oat milk"),
+        "history": [ItemRef(1)],
+        "user": Attribute("two adults"),
+        "past": UntrustedText("Too sweet."),
+        "rating": Attribute("4"),
+    },
+    "reason": {
+        "item": ItemRef(2),
+        "words": Attribute("oat milk"),
+        "history": [ItemRef(1)],
+        "user": Attribute("two adults"),
+        "past": UntrustedText("Too sweet."),
+        "explanation": UntrustedText("It froths well."),
+    },
+    "review_summary": {
+        "review": UntrustedText("It froths well and keeps."),
+        "item": ItemRef(2),
+        "rating": Attribute("4"),
+        "summary": UntrustedText("Froths well"),
+    },
 }
 SHIPPED = list(load_templates())
 
 
 def test_there_is_a_file_for_each_task():
-    assert [file.stem for file in FILES] == ["explanation", "item_text", "next_item", "request"]
+    assert [file.stem for file in FILES] == [
+        *("explanation", "item_text", "next_item", "rating", "reason", "request"),
+        "review_summary",
+    ]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
