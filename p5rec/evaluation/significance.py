@@ -36,12 +36,7 @@ def sampled_means(columns: npt.ArrayLike, *, samples: int = 10_000, seed: int) -
     :param columns: ``float64[U, M]``, one row a user.
     :raises RequestError: if there is no user, or a value is not finite.
     """
-    array = np.asarray(columns, dtype=np.float64)
-    if array.ndim != 2 or not len(array) or not np.isfinite(array).all() or samples < 1:
-        raise RequestError(
-            f"values of shape {array.shape} cannot be sampled {samples} times. Give finite numbers"
-            " for at least one user, and take at least one sample."
-        )
+    array = _checked_columns(columns, samples)
     rng = np.random.default_rng(seed)
     users = len(array)
     means = []
@@ -111,17 +106,27 @@ def permutation_test(
 
     :raises RequestError: if the two do not pair up, are empty or hold a value that is not finite.
     """
+    differences = _differences(a, b)
+    return float(permutation_tests(differences[:, None], samples=samples, seed=seed)[0])
+
+
+def permutation_tests(columns: npt.ArrayLike, *, samples: int = 10_000, seed: int) -> Floats:
+    """The p of each of M columns of paired differences, ``float64[U, M]``, swapping users alike.
+
+    :raises RequestError: if there is no user, or a value is not finite.
+    """
     if samples < 1:
         raise RequestError(f"samples is {samples}. Take at least one sample.")
-    differences = _differences(a, b)
-    observed = abs(float(differences.sum()))
-    slack = 1e-9 * float(np.abs(differences).sum())
+    differences = _checked_columns(columns, samples)
+    observed = np.abs(differences.sum(axis=0))
+    # Sums that differ by rounding alone count as equal.
+    slack = 1e-9 * np.abs(differences).sum(axis=0)
     rng = np.random.default_rng(seed)
-    as_far = 0
+    as_far = np.zeros(differences.shape[1])
     for rows in _chunks(samples, len(differences)):
         swap = rng.integers(2, size=(rows, len(differences)), dtype=np.int8)
         sums = (1.0 - 2.0 * swap) @ differences
-        as_far += int((np.abs(sums) >= observed - slack).sum())
+        as_far += (np.abs(sums) >= observed - slack).sum(axis=0)
     return (1 + as_far) / (1 + samples)
 
 
@@ -133,6 +138,16 @@ def _differences(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
             " users."
         )
     return first - second
+
+
+def _checked_columns(columns: npt.ArrayLike, samples: int) -> Floats:
+    array = np.asarray(columns, dtype=np.float64)
+    if array.ndim != 2 or not len(array) or not np.isfinite(array).all() or samples < 1:
+        raise RequestError(
+            f"values of shape {array.shape} cannot be sampled {samples} times. Give finite numbers"
+            " for at least one user, and take at least one sample."
+        )
+    return array
 
 
 def _checked(values: npt.ArrayLike, name: str) -> Floats:
