@@ -7,7 +7,9 @@ import pytest
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events
 from p5rec.data.splits import leave_last_basket
+from p5rec.ids.fit import fit_semantic_ids
 from p5rec.ids.leaks import leaks
+from p5rec.ids.scheme import Scheme
 from p5rec.ids.semantic_ids import SemanticIDs
 
 ITEMS = list("abcdefghij")
@@ -40,6 +42,20 @@ def test_ids_of_training_events_do_not_leak(log):
 
     assert not leaks(fit, split.train, split.test)
     assert not leaks(fit, split.train, split.test, ids=fit(log))
+
+
+@pytest.mark.parametrize("kind", ["attributes", "residual", "hybrid"])
+def test_no_kind_knows_held_out_events(log, kind):
+    def fit(events):
+        train = leave_last_basket(events, validation_users=0).train
+        scheme = Scheme(kind=kind, widths=() if kind == "attributes" else (3,))
+        return fit_semantic_ids(SHOP, scheme, histories=train.histories(SHOP))
+
+    split = leave_last_basket(log, validation_users=0)
+    assert not leaks(fit, split.train, split.test)
+    if kind != "attributes":
+        # The same shuffle among training events is seen, so the check could have told.
+        assert leaks(fit, split.test, split.train)
 
 
 def test_ids_of_all_events_leak(log):
