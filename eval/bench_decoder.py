@@ -68,7 +68,7 @@ def build(name: str) -> torch.nn.Module:
     """A model of the size of ``name`` with random weights."""
     torch.manual_seed(0)
     if name == "gpt2":
-        return GPT2LMHeadModel(GPT2Config()).eval()
+        return GPT2LMHeadModel(GPT2Config(activation_function="gelu_pytorch_tanh")).eval()
     if name == "t5-small":
         return T5ForConditionalGeneration(T5Config(decoder_start_token_id=0)).eval()
     return make_mini(Recipe.load(name).base, 4096, seed=0).eval()

@@ -74,13 +74,16 @@ def ours(scorer: ItemScorer, prompts: np.ndarray, *, k: int, beams: int):
 class Peer:
     """``generate`` over a dictionary trie, with the scores pinned to what p5rec computes.
 
+    The model is Hugging Face's own, of the same configuration and with a copy of the same weights.
     ``renormalize_logits`` makes scores log-probabilities over the allowed codes,
     ``length_penalty=0`` leaves the sum as it is, ``min_new_tokens`` and ``max_new_tokens`` stop
     after the last code without an end token.
     """
 
     def __init__(self, scorer: ItemScorer, ids_codes: np.ndarray, base_size: int) -> None:
-        self.model = scorer.backbone.model
+        ours = scorer.backbone.model
+        self.model = type(ours)(ours.config).eval()
+        self.model.load_state_dict(ours.state_dict())
         sizes = ids_codes.max(axis=0) + 1
         offsets = base_size + np.append(0, np.cumsum(sizes))[:-1]
         self.rows = {tuple(path): row for row, path in enumerate((ids_codes + offsets).tolist())}

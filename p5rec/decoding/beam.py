@@ -68,8 +68,20 @@ def walk(
     :param prefix: an encoded beginning that all prompts share.
     :raises DecodingError: if the model gives a score that is not finite.
     """
-    state, hidden = scorer.backbone.begin(prompts, prefix)
+    state, hidden = begin(scorer, prompts, prefix)
     return walk_on(scorer, state, hidden, chooser, k=k, contexts=contexts, excluded=excluded)
+
+
+def begin(
+    scorer: ItemScorer, prompts: PromptBatch, prefix: Prefix | None = None
+) -> tuple[WalkState, Tensor]:
+    """Encode prompts, and with a single short one the first steps of its walks as well."""
+    n_prompts, longest, _ = prompts.ids.shape
+    n_new = n_prompts * (longest - (0 if prefix is None else len(prefix.ids)))
+    n_first, ahead = scorer.trie.n_nodes(1), None
+    if n_prompts == 1 and scorer.depth > 1 and scorer.backbone.makes_ahead(n_new, n_first):
+        ahead = scorer.tokens_of_nodes(0, torch.arange(n_first, device=prompts.ids.device))
+    return scorer.backbone.begin(prompts, prefix, ahead)
 
 
 @torch.inference_mode()
@@ -89,21 +101,48 @@ def walk_on(
         excluded = Excluded(trie, [np.empty(0, dtype=np.int64)] * n_prompts)
     nodes = torch.zeros(n_prompts, 1, dtype=torch.int64, device=hidden.device)
     scores = torch.zeros(n_prompts, 1, dtype=torch.float64, device=hidden.device)
+    span = scorer.children_of(0, nodes)
     for level in range(trie.depth):
-        last = level == trie.depth - 1
-        step = _step(scorer, level, nodes, hidden, scores, contexts, excluded)
+        step = _step(scorer, level, nodes, span, hidden, scores, contexts, excluded)
         places, scores = chooser.choose(step)
         parents = places // step.children.shape[2]
         nodes = step.children.flatten(1).gather(1, places)
-        if not last:
-            hidden = scorer.backbone.extend(state, parents, scorer.tokens_of_nodes(level, nodes))
+        if level < trie.depth - 1:
+            span = scorer.children_of(level + 1, nodes)
+            hidden = _extend(scorer, state, level, parents, nodes, span[1])
     return _found(trie, nodes, scores, k)
+
+
+def _extend(
+    scorer: ItemScorer, state: WalkState, level: int, parents: Tensor, nodes: Tensor, width: Tensor
+) -> Tensor:
+    """Hidden states of walks that have just come to ``nodes`` at depth ``level + 1``."""
+    if state.ahead is not None:
+        # The children of the root are the nodes below it, in the same order.
+        return state.take_ahead(nodes)
+    tokens = scorer.tokens_of_nodes(level, nodes)
+    n_prompts, slots = nodes.shape
+    n_open = slots
+    if level == scorer.depth - 2:
+        # An only child has probability 1 whatever the model says, and no walk goes on from it.
+        n_open = int((width > 1).sum(1).max())
+    if n_open == slots:
+        return scorer.backbone.extend(state, parents, tokens)
+    hidden = torch.zeros(
+        n_prompts, slots, scorer.backbone.table.weight.shape[1], device=nodes.device
+    )
+    if n_open:
+        order = (width > 1).to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :n_open]
+        found = scorer.backbone.extend(state, parents.gather(1, order), tokens.gather(1, order))
+        hidden.scatter_(1, order[..., None].expand_as(found), found)
+    return hidden
 
 
 def _step(
     scorer: ItemScorer,
     level: int,
     nodes: Tensor,
+    span: tuple[Tensor, Tensor],
     hidden: Tensor,
     scores: Tensor,
     contexts: Contexts | None,
@@ -112,7 +151,7 @@ def _step(
     """The children of all open walks and their scores."""
     n_prompts, slots = nodes.shape
     prompt = torch.arange(n_prompts, device=nodes.device).repeat_interleave(slots)
-    first, width = scorer.children_of(level, nodes)
+    first, width = span
     log_probs = scorer.child_log_probs(
         level,
         nodes.flatten(),

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from p5rec.data.events import Histories
-from p5rec.decoding.beam import Found, walk_on
+from p5rec.decoding.beam import Found, begin, walk_on
 from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.strategies import Strategy
@@ -51,10 +51,10 @@ class Following:
         prefix = None
         if self._known is not None and self._version == backbone.version:
             prefix = self._known.shared(prompt)
-        state, hidden = backbone.begin(
-            PromptBatch.from_prompts([prompt]).to(backbone.device), prefix
-        )
-        self._known, self._version = backbone.remember(prompt, state), backbone.version
+        prompts = PromptBatch.from_prompts([prompt]).to(backbone.device)
+        state, hidden = begin(ranker.scorer, prompts, prefix)
+        self._known = backbone.remember(prompt, state, alone=True)
+        self._version = backbone.version
         chooser = (strategy or Strategy()).chooser(k, beams=ranker.beams, seeds=[0])
         return walk_on(
             ranker.scorer,

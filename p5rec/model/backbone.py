@@ -19,8 +19,16 @@ from transformers import Cache, DynamicCache, EncoderDecoderCache, PreTrainedMod
 from transformers.cache_utils import DynamicLayer
 from typing_extensions import override
 
+from p5rec.model.lean import additive
+from p5rec.model.lean_gpt2 import LeanGPT2
+from p5rec.model.lean_t5 import KeysAndValues, LeanT5
+
 EncodedPrompt = NDArray[np.int64]
 """``int64[T, G]``: T positions, each the sum of the rows of its (up to G) tokens; -1 is none."""
+
+
+MOST_AHEAD = 48
+"""Tokens up to which a pass through a model takes about as long as for a few."""
 
 
 @dataclass
@@ -87,7 +95,8 @@ class WalkState:
 
     Walks are branches of one sequence: each new token is one more position of its prompt's row.
     ``allowed`` (``bool[B, S, K]``) says which positions each open walk may look at, its ancestors;
-    ``step`` counts the tokens of a walk.
+    ``step`` counts the tokens of a walk. ``ahead`` (``float[1, A, d]``) holds the hidden states of
+    first steps that were made beforehand.
     """
 
     cache: Cache
@@ -97,6 +106,8 @@ class WalkState:
     encoded: Tensor | None = None
     valid: Tensor | None = None
     step_of_key: Tensor | None = None
+    cross: list[KeysAndValues] | None = None
+    ahead: Tensor | None = None
 
     def branch(self, parents: Tensor) -> None:
         """Give each walk one more position; it sees that and what its parent saw."""
@@ -107,16 +118,32 @@ class WalkState:
         self.allowed = torch.cat([inherited, itself.expand(n_prompts, -1, -1)], dim=-1)
         self.step += 1
 
+    def take_ahead(self, chosen: Tensor) -> Tensor:
+        """Open walks with first steps that were made beforehand; their hidden states.
+
+        :param chosen: places in ``ahead``, ``int64[1, S]``.
+        """
+        assert self.ahead is not None
+        itself = F.one_hot(chosen, self.ahead.shape[1]).to(torch.bool)
+        seen = self.allowed.expand(-1, chosen.shape[1], -1)
+        self.allowed = torch.cat([seen, itself], dim=-1)
+        self.next_position = self.next_position.expand(-1, chosen.shape[1]) + 1
+        self.step += 1
+        hidden, self.ahead = self.ahead[:, chosen[0]], None
+        return hidden
+
 
 @dataclass(frozen=True)
 class Prefix:
     """The encoded beginning of a prompt: its positions, and keys and values of each layer.
 
-    Keys and values are ``float[1, heads, T, d]``, layer by layer.
+    Keys and values are ``float[1, heads, T, d]``, layer by layer. ``rooms`` are the tensors that
+    they lie in, where what comes after them there may be written over: by one walk at a time.
     """
 
     ids: EncodedPrompt
-    layers: tuple[tuple[Tensor, Tensor], ...]
+    layers: tuple[KeysAndValues, ...]
+    rooms: tuple[KeysAndValues, ...] | None = None
 
     def shared(self, prompt: EncodedPrompt) -> Prefix | None:
         """As much of it as ``prompt`` begins with and goes on after; None where that is nothing."""
@@ -126,7 +153,7 @@ class Prefix:
         if not length:
             return None
         layers = tuple((keys[:, :, :length], values[:, :, :length]) for keys, values in self.layers)
-        return Prefix(self.ids[:length], layers)
+        return Prefix(self.ids[:length], layers, self.rooms)
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types
@@ -163,6 +190,14 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no typ
         self.keys, self.values = (room[:, :, :needed] for room in self.room)
         return self.keys, self.values
 
+    @classmethod
+    def resumed(cls, held: KeysAndValues, room: KeysAndValues) -> RoomyLayer:
+        """A layer that goes on after ``held`` in the room that it lies in."""
+        layer = cls()
+        layer.lazy_initialization(*held)
+        (layer.keys, layer.values), layer.room = held, room
+        return layer
+
 
 def _with_room(held: Tensor, like: Tensor, seen: int, size: int) -> Tensor:
     room = like.new_empty(like.shape[0], like.shape[1], size, like.shape[3])
@@ -175,6 +210,22 @@ def _new_cache(model: PreTrainedModel) -> DynamicCache:
     """An empty cache; layers that keep every position get room to grow."""
     cache = DynamicCache(config=model.config)
     cache.layers = [RoomyLayer() if type(one) is DynamicLayer else one for one in cache.layers]
+    return cache
+
+
+def _cache_after(model: PreTrainedModel, prefix: Prefix | None, n_prompts: int) -> DynamicCache:
+    """A cache that holds a prefix that all prompts share."""
+    cache = _new_cache(model)
+    if prefix is None:
+        return cache
+    if prefix.rooms is not None and n_prompts == 1:
+        pairs = zip(prefix.layers, prefix.rooms, strict=True)
+        cache.layers = [RoomyLayer.resumed(held, room) for held, room in pairs]
+        return cache
+    for number, (keys, values) in enumerate(prefix.layers):
+        cache.update(
+            keys.expand(n_prompts, -1, -1, -1), values.expand(n_prompts, -1, -1, -1), number
+        )
     return cache
 
 
@@ -195,16 +246,34 @@ class Backbone(nn.Module, ABC):
         return self.table.weight.device
 
     @abstractmethod
-    def begin(self, prompts: PromptBatch, prefix: Prefix | None = None) -> tuple[WalkState, Tensor]:
+    def begin(
+        self, prompts: PromptBatch, prefix: Prefix | None = None, ahead: Tensor | None = None
+    ) -> tuple[WalkState, Tensor]:
         """Encode each prompt once; returns the state and its hidden state, ``float[B, 1, d]``.
 
         :param prefix: an encoded beginning that all prompts share, as :meth:`remember` gave it.
+        :param ahead: tokens that the walks of a single prompt may begin with, ``int64[A]``: their
+            steps are made in the same pass (see :meth:`makes_ahead`).
         """
 
-    def remember(self, prompt: EncodedPrompt, state: WalkState) -> Prefix | None:
+    def makes_ahead(self, n_new: int, n_tokens: int) -> bool:
+        """Whether first steps cost less beforehand than in a pass of their own.
+
+        A pass over few tokens takes as long as reading the weights does, whatever their number.
+
+        :param n_new: positions to encode, of all prompts.
+        :param n_tokens: tokens that walks may begin with.
+        """
+        return False
+
+    def remember(
+        self, prompt: EncodedPrompt, state: WalkState, *, alone: bool = False
+    ) -> Prefix | None:
         """What :meth:`begin` computed for a single prompt, to go on from; right after it.
 
         None where a prompt's beginning cannot be told from the rest (encoder-decoders).
+
+        :param alone: nobody else goes on from it, so that what follows need not copy it.
         """
         return None
 
@@ -244,9 +313,28 @@ class CausalBackbone(Backbone):
 
     one_pass = True
 
+    def __init__(self, model: PreTrainedModel, table: TokenTable) -> None:
+        super().__init__(model, table)
+        self._lean: tuple[int, LeanGPT2] | None = None
+
     def _run(
-        self, embedded: Tensor, allowed: Tensor, positions: Tensor, cache: Cache | None
+        self,
+        embedded: Tensor,
+        allowed: Tensor | None,
+        positions: Tensor,
+        cache: Cache | None,
+        rows: Tensor | None = None,
     ) -> Tensor:
+        """Hidden states of new positions (of ``rows``, ``int64[B, R]``, where they are given).
+
+        Without ``allowed`` each looks at those before it.
+        """
+        if cache is not None and _may_be_lean(self.model) and LeanGPT2.knows(self.model):
+            if self._lean is None or self._lean[0] != self.version:
+                self._lean = (self.version, LeanGPT2(self.model))
+            return self._lean[1].run(embedded, allowed, positions, cache, rows)
+        if allowed is None:
+            allowed = _lower(embedded.shape[1], embedded.device)[None].expand(len(embedded), -1, -1)
         output = self.model.base_model(
             inputs_embeds=embedded,
             attention_mask=allowed[:, None],
@@ -255,32 +343,53 @@ class CausalBackbone(Backbone):
             use_cache=cache is not None,
         )
         hidden: Tensor = output.last_hidden_state
-        return hidden
+        if rows is None:
+            return hidden
+        return hidden.gather(1, rows[..., None].expand(-1, -1, hidden.shape[2]))
 
     @override
-    def begin(self, prompts: PromptBatch, prefix: Prefix | None = None) -> tuple[WalkState, Tensor]:
+    def begin(
+        self, prompts: PromptBatch, prefix: Prefix | None = None, ahead: Tensor | None = None
+    ) -> tuple[WalkState, Tensor]:
         n_prompts, longest, _ = prompts.ids.shape
         places = torch.arange(longest, device=prompts.ids.device)
         valid = places < prompts.lengths[:, None]
-        cache = _new_cache(self.model)
         known = 0 if prefix is None else len(prefix.ids)
-        for number, (keys, values) in enumerate(prefix.layers if prefix else ()):
-            cache.update(
-                keys.expand(n_prompts, -1, -1, -1), values.expand(n_prompts, -1, -1, -1), number
-            )
+        embedded = self.table.positions(prompts.ids[:, known:])
+        positions = places[known:].expand(n_prompts, -1)
+        rows = prompts.lengths[:, None] - 1 - known
+        # Padding is on the right, where nothing that counts looks.
+        allowed = _lower(longest, places.device)[known:] if known else None
+        if ahead is not None:
+            assert n_prompts == 1
+            new, steps = longest - known, len(ahead)
+            embedded = torch.cat([embedded, self.table.rows(ahead)[None]], dim=1)
+            positions = torch.cat([positions, places.new_full((1, steps), longest)], dim=1)
+            rows = torch.cat([rows, places.new_tensor(range(new, new + steps))[None]], dim=1)
+            allowed = _with_steps(_lower(longest, places.device)[known:], steps)
+        cache = _cache_after(self.model, prefix, n_prompts)
         hidden = self._run(
-            self.table.positions(prompts.ids[:, known:]),
-            _causal(valid)[:, known:],
-            places[known:].expand(n_prompts, -1),
+            embedded,
+            None if allowed is None else allowed.expand(n_prompts, -1, -1),
+            positions,
             cache,
+            rows,
         )
-        last = hidden[torch.arange(n_prompts, device=hidden.device), prompts.lengths - 1 - known]
         state = WalkState(cache, valid[:, None], prompts.lengths[:, None])
-        return state, last[:, None]
+        state.ahead = None if ahead is None else hidden[:, 1:]
+        return state, hidden[:, :1]
 
     @override
-    def remember(self, prompt: EncodedPrompt, state: WalkState) -> Prefix | None:
-        return Prefix(prompt, tuple((layer.keys, layer.values) for layer in state.cache.layers))
+    def makes_ahead(self, n_new: int, n_tokens: int) -> bool:
+        return n_new + n_tokens <= MOST_AHEAD
+
+    @override
+    def remember(
+        self, prompt: EncodedPrompt, state: WalkState, *, alone: bool = False
+    ) -> Prefix | None:
+        length, layers = len(prompt), state.cache.layers
+        held = tuple((one.keys[:, :, :length], one.values[:, :, :length]) for one in layers)
+        return Prefix(prompt, held, tuple(one.room for one in layers) if alone else None)
 
     @override
     def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:
@@ -340,13 +449,15 @@ class Seq2SeqBackbone(Backbone):
         super().__init__(model, table)
         self._scale = model.config.d_model**-0.5 if model.config.scale_decoder_outputs else 1.0
         self._start = int(model.config.decoder_start_token_id)
+        self._lean: tuple[int, LeanT5] | None = None
 
-    def _encode(self, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
+    def _encode(self, prompts: PromptBatch, lean: LeanT5 | None = None) -> tuple[Tensor, Tensor]:
         places = torch.arange(prompts.ids.shape[1], device=prompts.ids.device)
         valid = places < prompts.lengths[:, None]
-        output = self.model.get_encoder()(
-            inputs_embeds=self.table.positions(prompts.ids), attention_mask=valid
-        )
+        embedded = self.table.positions(prompts.ids)
+        if lean is not None:
+            return lean.encode(embedded, valid), valid
+        output = self.model.get_encoder()(inputs_embeds=embedded, attention_mask=valid)
         return output.last_hidden_state, valid
 
     def _decode(
@@ -368,31 +479,66 @@ class Seq2SeqBackbone(Backbone):
         hidden: Tensor = output.last_hidden_state * self._scale
         return hidden
 
+    def _lean_now(self) -> LeanT5 | None:
+        if not (_may_be_lean(self.model) and LeanT5.knows(self.model)):
+            return None
+        if self._lean is None or self._lean[0] != self.version:
+            self._lean = (self.version, LeanT5(self.model))
+        return self._lean[1]
+
     @override
-    def begin(self, prompts: PromptBatch, prefix: Prefix | None = None) -> tuple[WalkState, Tensor]:
-        encoded, valid = self._encode(prompts)
-        cache = EncoderDecoderCache(_new_cache(self.model), DynamicCache(config=self.model.config))
-        start = torch.full((len(encoded), 1), self._start, device=encoded.device)
-        hidden = self._decode(start, encoded, valid, cache)
-        return WalkState(
+    def begin(
+        self, prompts: PromptBatch, prefix: Prefix | None = None, ahead: Tensor | None = None
+    ) -> tuple[WalkState, Tensor]:
+        lean = self._lean_now()
+        encoded, valid = self._encode(prompts, lean)
+        cache: Cache = _new_cache(self.model)
+        if lean is None:
+            cache = EncoderDecoderCache(cache, DynamicCache(config=self.model.config))
+        state = WalkState(
             cache,
             torch.ones(len(encoded), 1, 1, dtype=torch.bool, device=encoded.device),
             prompts.lengths[:, None],
             encoded=encoded,
             valid=valid,
             step_of_key=torch.zeros(1, dtype=torch.int64, device=encoded.device),
-        ), hidden
+            cross=None if lean is None else lean.cross(encoded),
+        )
+        start = torch.full((len(encoded), 1), self._start, device=encoded.device)
+        return state, self._step(state, start)
 
     @override
     def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:
-        assert state.encoded is not None
-        assert state.valid is not None
         assert state.step_of_key is not None
         state.branch(parents)
         new = torch.full(tokens.shape[1:], state.step, device=tokens.device)
         state.step_of_key = torch.cat([state.step_of_key, new])
-        mask = self._branch_bias(state, tokens.shape[1])
-        return self._decode(tokens, state.encoded, state.valid, state.cache, mask)
+        return self._step(state, tokens)
+
+    def _step(self, state: WalkState, tokens: Tensor) -> Tensor:
+        assert state.encoded is not None
+        assert state.valid is not None
+        if state.cross is None:
+            bias = None if state.step == 0 else self._branch_bias(state, tokens.shape[1])
+            return self._decode(tokens, state.encoded, state.valid, state.cache, bias)
+        lean = self._lean_now()
+        assert lean is not None
+        whole = bool(state.valid.all())
+        hidden = lean.decode(
+            self.table.rows(tokens),
+            self._wanted_bias(state).masked_fill(~state.allowed[:, None], -torch.inf),
+            state.cache,
+            state.cross,
+            None if whole else additive(state.valid[:, None]),
+        )
+        return hidden * self._scale
+
+    def _wanted_bias(self, state: WalkState) -> Tensor:
+        """T5's bias by distance for tokens of the present step, ``float[1, H, 1, K]``."""
+        attention = self.model.get_decoder().block[0].layer[0].SelfAttention
+        bias = attention.compute_bias(1, state.step + 1, past_seen_tokens=state.step)
+        wanted: Tensor = bias[..., state.step_of_key]
+        return wanted
 
     def _branch_bias(self, state: WalkState, slots: int) -> Tensor:
         """What to add to attention so that positions are those within a walk, ``[B, H, S, K]``.
@@ -403,10 +549,8 @@ class Seq2SeqBackbone(Backbone):
         assert state.step_of_key is not None
         attention = self.model.get_decoder().block[0].layer[0].SelfAttention
         keys = len(state.step_of_key)
-        bias = attention.compute_bias(1, state.step + 1, past_seen_tokens=state.step)
-        wanted = bias[..., state.step_of_key]
         added = attention.compute_bias(slots, keys, past_seen_tokens=keys - slots)
-        difference: Tensor = wanted - added
+        difference: Tensor = self._wanted_bias(state) - added
         return difference.masked_fill(~state.allowed[:, None], -torch.inf)
 
     @override
@@ -418,12 +562,28 @@ class Seq2SeqBackbone(Backbone):
         return self._decode(torch.cat([start, tokens], 1), encoded[rows], valid[rows], None)
 
 
+def _may_be_lean(model: PreTrainedModel) -> bool:
+    """Whether nothing asks for what only Hugging Face's modules know: gradients and dropout."""
+    return torch.is_inference_mode_enabled() and not model.training
+
+
+def _lower(length: int, device: torch.device) -> Tensor:
+    """Each position may look at itself and at those before it, ``bool[T, T]``."""
+    return torch.ones(length, length, dtype=torch.bool, device=device).tril()
+
+
+def _with_steps(allowed: Tensor, steps: int) -> Tensor:
+    """Who may look at whom when steps are added that see the prompt and themselves."""
+    new = torch.eye(steps, dtype=torch.bool, device=allowed.device)
+    whole = new.new_ones(steps, allowed.shape[1])
+    return torch.cat([F.pad(allowed, (0, steps)), torch.cat([whole, new], dim=1)], dim=0)
+
+
 def _causal(valid: Tensor) -> Tensor:
     """Who may look at whom in right-padded prompts, ``bool[B, T, T]``; padding sees itself."""
     longest = valid.shape[1]
-    lower = torch.ones(longest, longest, dtype=torch.bool, device=valid.device).tril()
     itself = torch.eye(longest, dtype=torch.bool, device=valid.device)
-    return (lower & valid[:, None]) | itself
+    return (_lower(longest, valid.device) & valid[:, None]) | itself
 
 
 def make_backbone(model: PreTrainedModel, table: TokenTable) -> Backbone:

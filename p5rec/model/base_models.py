@@ -90,6 +90,7 @@ def _gpt2_config(mini: Mini, vocabulary: int) -> GPT2Config:
         n_layer=mini.layers,
         n_head=mini.heads,
         n_inner=mini.feed_forward,
+        activation_function="gelu_pytorch_tanh",
         resid_pdrop=mini.dropout,
         embd_pdrop=mini.dropout,
         attn_pdrop=0.0,

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from p5rec.errors import RecipeError
+from p5rec.model.activation import use_compiled_gelu
 from p5rec.model.backbone import Backbone, TokenTable, make_backbone
 from p5rec.model.base_models import BaseModel
 from p5rec.model.dropout import RandomBytes, use_cheap_dropout
@@ -50,6 +51,7 @@ def extend_base(base: BaseModel, rows: Tensor, adapter: Adapter) -> ItemModel:
     with torch.no_grad():
         weight[base_size:] = rows.to(weight.dtype)
     random = use_cheap_dropout(model)
+    use_compiled_gelu(model)
     if adapter.method == "full":
         return ItemModel(make_backbone(model, TokenTable(weight, base_size, None)), random)
     adapted = _with_lora(model, adapter, range(base_size, base_size + len(rows)))

@@ -150,7 +150,9 @@ def test_only_new_events_are_encoded(monkeypatch):
 
     monkeypatch.setattr(backbone, "_run", spy)
     following.search(histories_of([[0, 1, 2, 3]], [[0, 1, 2, 3]]), k=3)
-    assert encoded[0] == 1
+    # Beside the new event, the first steps of all walks that there can be.
+    assert encoded[0] == 1 + model.scorer.trie.n_nodes(1)
+    assert len(encoded) < model.scorer.depth
 
 
 def test_changed_weights_are_noticed():
