@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
+from p5rec.data.item_counts import ItemCounts
 from p5rec.decoding.assembled import AssembledModel, tokenizer_texts
 from p5rec.decoding.history_index import Forgetting
 from p5rec.decoding.history_prior import HistoryPrior
@@ -161,11 +162,25 @@ def tiny_scorer(family, ids, rng, *, scale=1.0, duplicates=0.0, prior=False):
     weighted = None
     if prior:
         rates = Forgetting(events=(1.0, 5.0), days=(7.0,))
-        weighted = HistoryPrior(trie, rates, rng.integers(0, 50, size=trie.n_items))
+        weighted = HistoryPrior(trie, rates, item_counts(rng.integers(0, 50, size=trie.n_items)))
         with torch.no_grad():
             weighted.history.copy_(torch.from_numpy(rng.normal(0, 1, weighted.history.shape)))
             weighted.popularity.copy_(torch.from_numpy(rng.normal(1, 1, trie.depth)))
+            roughen(weighted.again, rng)
     return ItemScorer(model, vocabulary, trie, weighted).eval()
+
+
+def item_counts(chosen):
+    """Counts of items that nobody chose twice."""
+    return ItemCounts(chosen, chosen, np.zeros_like(chosen))
+
+
+def roughen(network, rng):
+    """Give the last layer of an ``ItemWeights`` something to say."""
+    last = network.layers[-1]
+    with torch.no_grad():
+        last.weight.copy_(torch.from_numpy(rng.normal(0, 0.3, last.weight.shape)))
+        last.bias.copy_(torch.from_numpy(rng.normal(-3, 1, last.bias.shape)))
 
 
 def groceries():

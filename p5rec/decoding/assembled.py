@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from p5rec.data.catalogue import Catalogue
+from p5rec.data.item_counts import ItemCounts
+from p5rec.decoding.companions import Companions
 from p5rec.decoding.history_index import Forgetting
 from p5rec.decoding.history_prior import HistoryPrior
 from p5rec.decoding.next_item import NextItemRanker
@@ -62,13 +64,15 @@ class AssembledModel:
         templates: TemplateSet,
         base: BaseModel,
         *,
-        counts: NDArray[np.int64],
+        counts: ItemCounts,
+        companions: Companions | None = None,
         seed: int,
         vectors: NDArray[np.float32] | None = None,
     ) -> AssembledModel:
         """Add the catalogue's item tokens to a base model, and a trie and a prior over them.
 
-        :param counts: how often each catalogue row occurs in the training events.
+        :param counts: of the training events.
+        :param companions: of items in the training events, for the history prior.
         :param vectors: a vector an item, as wide as the model, that its tokens' rows start from
             besides their text.
         """
@@ -79,13 +83,15 @@ class AssembledModel:
         rows = rows_from_text(embedding, ids.labels, tokenizer, seed=seed)
         if vectors is not None:
             tokens = vocabulary.item_tokens(ids) - base.size
-            rows = rows + START_LENGTH * rows_from_items(vectors, counts, tokens)
+            rows = rows + START_LENGTH * rows_from_items(vectors, counts.chosen, tokens)
         item_model = extend_base(base, rows, recipe.adapter)
         trie = Trie.from_semantic_ids(ids)
         prior = None
         if recipe.prior.enabled:
             rates = Forgetting(events=recipe.prior.events, days=recipe.prior.days)
-            prior = HistoryPrior(trie, rates, counts)
+            prior = HistoryPrior(
+                trie, rates, counts, width=recipe.prior.width, companions=companions, seed=seed
+            )
         encoder = PromptEncoder(
             tokenizer,
             vocabulary.item_tokens(ids),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from p5rec.data.events import Histories
+from p5rec.decoding.companions import Companions
+from p5rec.decoding.habits import Habits, Past
+from p5rec.decoding.nearness import NEARNESS, REACH, Recent, merged, near_items
 from p5rec.decoding.trie import Trie
 
 IntArray = NDArray[np.int64]
@@ -39,12 +42,16 @@ class Forgetting:
         >>> Forgetting(events=(5,), days=(7,)).names[4:]
         ('focus count', 'focus events/5', 'focus days/7')
         """
-        counts = (
+        return ("seen", *self.counts, *(f"focus {name}" for name in self.counts))
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """A readable name for each forgetful count: the plain one, then one a rate."""
+        return (
             "count",
             *(f"events/{rate:g}" for rate in self.events),
             *(f"days/{rate:g}" for rate in self.days),
         )
-        return ("seen", *counts, *(f"focus {name}" for name in counts))
 
 
 @dataclass(frozen=True)
@@ -52,21 +59,45 @@ class HistoryFeatures:
     """Sparse features of (context, node) pairs; a context is one history at one moment.
 
     For depth ``d`` from 1: ``keys[d - 1]`` holds ``context * n_nodes(d) + node`` in ascending
-    order and ``values[d - 1]`` the features of each, ``float32[pairs, features]``. A pair that is
-    not listed has no history: all its features are zero.
+    order, and ``parents[d - 1]`` which pair of depth ``d - 1`` each lies under (at depth 1: which
+    context). ``own[d - 1]`` tells which of them hold something of the history, and
+    ``values[d - 1]`` the features of these, ``float32[pairs, features]``; others have none. At the
+    last depth, whose nodes are items, ``habits`` has the :data:`~p5rec.decoding.habits.HABITS` of
+    the own pairs, ``near`` tells which pairs are companions of recent events, and ``nearness`` has
+    the :data:`~p5rec.decoding.nearness.NEARNESS` of these.
     """
 
     n_contexts: int
     keys: tuple[IntArray, ...]
+    parents: tuple[IntArray, ...]
+    own: tuple[IntArray, ...]
     values: tuple[FloatArray, ...]
+    habits: FloatArray
+    near: IntArray
+    nearness: FloatArray
 
 
 class HistoryIndex:
-    """Prepares histories once, so that features at any moment of them are quick to get."""
+    """Prepares histories once, so that features at any moment of them are quick to get.
 
-    def __init__(self, histories: Histories, trie: Trie, forgetting: Forgetting) -> None:
+    :param companions: of items, one or more; ``part`` says which of them each user gets.
+    """
+
+    def __init__(
+        self,
+        histories: Histories,
+        trie: Trie,
+        forgetting: Forgetting,
+        *,
+        companions: Sequence[Companions] = (),
+        part: IntArray | None = None,
+    ) -> None:
         self._trie = trie
         self._forgetting = forgetting
+        self._companions = companions
+        self._part = np.zeros(len(histories), dtype=np.int64) if part is None else part
+        self._items = np.asarray(histories.items, dtype=np.int64)
+        self._sessions = np.asarray(histories.sessions, dtype=np.int64)
         self._offsets = np.asarray(histories.offsets, dtype=np.int64)
         self._days = histories.days
         user_of_event = np.repeat(np.arange(len(histories)), np.diff(self._offsets))
@@ -75,6 +106,7 @@ class HistoryIndex:
         self._leaf = distinct % trie.n_items
         self._first = np.searchsorted(distinct // trie.n_items, np.arange(len(histories) + 1))
         self._rank = inverse - self._first[user_of_event]
+        self._habits = Habits(histories)
 
     def features(self, users: IntArray, ends: IntArray) -> HistoryFeatures:
         """Features of each context.
@@ -82,37 +114,82 @@ class HistoryIndex:
         :param users: the user of each context, ``int64[C]``.
         :param ends: how many of that user's events are its past, ``int64[C]``.
         """
-        sizes = self._first[users + 1] - self._first[users]
-        cell_start = np.append(0, np.cumsum(sizes))
-        context_of_cell = np.repeat(np.arange(len(users)), sizes)
-        leaf = self._leaf[np.repeat(self._first[users], sizes) + _arange(sizes)]
-        raw = self._decayed_counts(users, ends, cell_start)
-        past = raw[:, 0] > 0
-        keys, values = [], []
-        context, leaf, raw = context_of_cell[past], leaf[past], raw[past]
+        past = self._past(users, ends)
+        raw = self._decayed_counts(users, past)
+        seen = raw[:, 0] > 0
+        habits, raw = self._habits.features(past)[seen], raw[seen]
+        n_items = self._trie.n_items
+        own = past.context_of_cell[seen] * n_items + self._leaves(users)[seen]
+        near, nearness = self._near(users, ends)
+        nearness = np.concatenate(
+            [
+                nearness,
+                np.isin(near, own, assume_unique=True)[:, None],
+                np.log1p(ends[near // n_items])[:, None],
+            ],
+            axis=1,
+        ).astype(np.float32)
+        cells = np.union1d(own, near)
+        keys, parents, held, values = [], [], [], []
+        parent = cells // n_items
+        own_at, leaf = np.searchsorted(cells, own), cells % n_items
         for depth in range(1, self._trie.depth + 1):
-            n_nodes = self._trie.n_nodes(depth)
-            node = self._trie.nodes_above(depth, leaf)
-            key = context * n_nodes + node
-            starts = np.flatnonzero(np.diff(key, prepend=-1))
-            keys.append(key[starts])
+            key = cells // n_items * self._trie.n_nodes(depth) + self._trie.nodes_above(depth, leaf)
+            new = np.diff(key, prepend=-1) != 0
+            number = np.cumsum(new) - 1
+            own_number = number[own_at]
+            starts = np.flatnonzero(np.diff(own_number, prepend=-1))
+            keys.append(key[new])
+            parents.append(parent[new])
+            held.append(own_number[starts])
             values.append(_summary(raw, starts))
-        return HistoryFeatures(len(users), tuple(keys), tuple(values))
+            parent = number
+        return HistoryFeatures(
+            n_contexts=len(users),
+            keys=tuple(keys),
+            parents=tuple(parents),
+            own=tuple(held),
+            values=tuple(values),
+            habits=habits,
+            near=np.searchsorted(cells, near),
+            nearness=nearness,
+        )
 
-    def _decayed_counts(
-        self, users: IntArray, ends: IntArray, cell_start: IntArray
-    ) -> NDArray[np.float64]:
+    def _near(self, users: IntArray, ends: IntArray) -> tuple[IntArray, FloatArray]:
+        found = []
+        for part, companions in enumerate(self._companions):
+            mine = np.flatnonzero(self._part[users] == part)
+            some = np.minimum(ends[mine], REACH)
+            context = np.repeat(mine, some)
+            newest = (self._offsets[users] + ends - 1)[context]
+            event = newest - _arange(some)
+            age = self._sessions[newest] - self._sessions[event]
+            recent = Recent(context, self._items[event], age)
+            found.append(near_items(recent, companions, self._trie.leaf_of_item))
+        if not found:
+            return np.empty(0, dtype=np.int64), np.empty((0, len(NEARNESS) - 2), dtype=np.float32)
+        return merged(found)
+
+    def _past(self, users: IntArray, ends: IntArray) -> Past:
+        sizes = self._first[users + 1] - self._first[users]
         context = np.repeat(np.arange(len(users)), ends)
-        age = _arange(ends, descending=True)
-        event = (self._offsets[users] + ends - 1)[context] - age
-        cell = cell_start[context] + self._rank[event]
-        columns: list[NDArray[np.float64]] = [
-            np.bincount(cell, minlength=cell_start[-1]).astype(np.float64)
-        ]
-        for kernel in self._kernels(users, ends, context, event, age):
-            columns.append(
-                np.bincount(cell, weights=kernel, minlength=cell_start[-1]).astype(np.float64)
-            )
+        event = self._offsets[users][context] + _arange(ends)
+        cell = (np.cumsum(sizes) - sizes)[context] + self._rank[event]
+        return Past(context, event, cell, ends, np.repeat(np.arange(len(users)), sizes))
+
+    def _leaves(self, users: IntArray) -> IntArray:
+        """The leaf of each cell of the contexts of ``users``."""
+        sizes = self._first[users + 1] - self._first[users]
+        leaves: IntArray = self._leaf[np.repeat(self._first[users], sizes) + _arange(sizes)]
+        return leaves
+
+    def _decayed_counts(self, users: IntArray, past: Past) -> NDArray[np.float64]:
+        cells = len(past.context_of_cell)
+        age = _arange(past.ends, descending=True)
+        columns = [np.bincount(past.cell, minlength=cells).astype(np.float64)]
+        for kernel in self._kernels(users, past.ends, past.context, past.event, age):
+            counts = np.bincount(past.cell, weights=kernel, minlength=cells)
+            columns.append(counts.astype(np.float64))
         return np.stack(columns, axis=1)
 
     def _kernels(

@@ -1,18 +1,29 @@
-"""A learned bias of each child by how the user's own history and the whole log fell under it."""
+"""What is known of each child beforehand: popularity, own items and their companions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from p5rec.decoding.history_index import Forgetting, HistoryFeatures
+from p5rec.data.events import Histories
+from p5rec.data.item_counts import ItemCounts
+from p5rec.decoding.companions import Companions, CrossFitted
+from p5rec.decoding.habits import HABITS
+from p5rec.decoding.history_index import Forgetting, HistoryFeatures, HistoryIndex
+from p5rec.decoding.item_weights import ItemWeights
+from p5rec.decoding.nearness import NEARNESS
 from p5rec.decoding.trie import Trie
+
+SMOOTHING = 0.5
+"""What each item's count gets beforehand."""
+
+LEAST = 1e-12
+"""Keeps the logarithm of a mass finite."""
 
 
 class Contexts(Protocol):
@@ -67,41 +78,132 @@ class HistoryContexts:
 
 
 class HistoryPrior(nn.Module):
-    """At each level, a child's logit gets a weighted sum of what is known of it beforehand.
+    """At each level, a child's logit gets the logarithm of what is known of it beforehand.
 
-    The history features of :class:`HistoryIndex` (zero where the history holds nothing under the
-    child) and the logarithm of one plus how often the child was chosen in the training events
-    (``popularity``), each with one learned weight a level. Weights of the history start at zero,
-    that of popularity at one.
+    That is the sum of two masses. *Something else*: the child's share of the training events to
+    a learned power (``popularity``), times the exponential of a learned weighted sum of the
+    history features of :class:`HistoryIndex` (zero where the history holds nothing under the
+    child). *Again* and *near*: the weights that two :class:`ItemWeights` give to the own items
+    under the child, and to the companions of recent ones. Masses of children add up to their
+    parent's, so a category is likely because of the items in it, and what the user has never chosen
+    does not become likely by lying beside what they always choose.
     """
 
     POPULARITY = "popularity"
 
-    def __init__(self, trie: Trie, forgetting: Forgetting, counts: NDArray[np.int64]) -> None:
-        """``counts``: how often each catalogue row occurs in the training events, ``[n_items]``."""
+    def __init__(
+        self,
+        trie: Trie,
+        forgetting: Forgetting,
+        counts: ItemCounts,
+        *,
+        width: int = 32,
+        companions: Companions | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Know nothing but popularity yet.
+
+        :param counts: of the training events.
+        :param width: of the networks that weigh items, 0 for none.
+        :param companions: of items; None leaves their network out.
+        """
         super().__init__()
         self.forgetting = forgetting
         self.n_nodes = tuple(trie.n_nodes(d) for d in range(1, trie.depth + 1))
         self.history = nn.Parameter(torch.zeros(trie.depth, len(forgetting.names)))
         self.popularity = nn.Parameter(torch.ones(trie.depth))
-        in_leaf_order = np.append(0, np.cumsum(counts[trie.item_of_leaf]))
+        smoothed = counts.chosen[trie.item_of_leaf] + SMOOTHING
+        in_leaf_order = np.append(0, np.cumsum(smoothed / smoothed.sum()))
         for depth in range(1, trie.depth + 1):
             under = np.diff(in_leaf_order[trie.leaf_start[depth]])
-            log_count = torch.from_numpy(np.log1p(under).astype(np.float32))
-            self.register_buffer(f"log_count_{depth}", log_count)
+            log_share = torch.from_numpy(np.log(under).astype(np.float32))
+            self.register_buffer(f"log_share_{depth}", log_share)
+        self.companions = companions
+        self.again = self.near = None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if width:
+                own = len(forgetting.counts) + len(HABITS)
+                self.again = ItemWeights(counts, features=own, width=width)
+            if companions is not None:
+                self.near = ItemWeights(counts, features=len(NEARNESS), width=width)
+        item_of_leaf = torch.from_numpy(np.asarray(trie.item_of_leaf, dtype=np.int64))
+        self.register_buffer("item_of_leaf", item_of_leaf, persistent=False)
+        self._trie = trie
+
+    item_of_leaf: Tensor
+
+    def index(self, histories: Histories, training: CrossFitted | None = None) -> HistoryIndex:
+        """What :meth:`contexts` needs, of any moment of these histories.
+
+        :param training: companions to use where these histories are those of training.
+        """
+        if training is not None:
+            companions, part = training.without, training.part
+        else:
+            companions, part = () if self.companions is None else (self.companions,), None
+        return HistoryIndex(
+            histories, self._trie, self.forgetting, companions=companions, part=part
+        )
 
     def contexts(self, features: HistoryFeatures) -> HistoryContexts:
         """The biases that ``features`` give with the present weights (differentiable)."""
         device = self.history.device
-        biases = SparseBiases(
-            [torch.from_numpy(keys).to(device) for keys in features.keys],
-            [
-                torch.from_numpy(values).to(device) @ self.history[level]
-                for level, values in enumerate(features.values)
-            ],
-            self.n_nodes,
-        )
-        return HistoryContexts(self, biases)
+        keys = [torch.from_numpy(found).to(device) for found in features.keys]
+        parents = [torch.from_numpy(found).to(device) for found in features.parents]
+        masses = self._masses(features, keys, parents)
+        biases: list[Tensor] = []
+        above = torch.zeros(features.n_contexts, device=device)
+        for level, values in enumerate(features.values):
+            own = torch.from_numpy(features.own[level]).to(device)
+            known = torch.from_numpy(values).to(device) @ self.history[level]
+            bias = known.new_zeros(len(keys[level])).index_put((own,), known)
+            inherited = above[parents[level]]
+            above = inherited + bias
+            if masses is not None:
+                share: Tensor = getattr(self, f"log_share_{level + 1}")
+                other = self.popularity[level] * share[keys[level] % self.n_nodes[level]]
+                bias = torch.logaddexp(bias + other, masses[level] - inherited) - other
+            biases.append(bias)
+        return HistoryContexts(self, SparseBiases(keys, biases, self.n_nodes))
+
+    def standardise(self, features: HistoryFeatures) -> None:
+        """Take the spread of what the networks see from a sample of contexts."""
+        for network, _, inputs in self._weighed(features):
+            network.standardise(*inputs)
+
+    def _weighed(
+        self, features: HistoryFeatures
+    ) -> Iterator[tuple[ItemWeights, Tensor, tuple[Tensor, Tensor]]]:
+        """Each network, the pairs that it weighs, and its inputs: features and items."""
+        device = self.history.device
+        leaves = torch.from_numpy(features.keys[-1] % self.n_nodes[-1]).to(device)
+        if self.again is not None:
+            counts = features.values[-1][:, 1 : 1 + len(self.forgetting.counts)]
+            known = np.concatenate([counts, features.habits], axis=1)
+            pairs = torch.from_numpy(features.own[-1]).to(device)
+            items = self.item_of_leaf[leaves[pairs]]
+            yield self.again, pairs, (torch.from_numpy(known).to(device), items)
+        if self.near is not None:
+            pairs = torch.from_numpy(features.near).to(device)
+            items = self.item_of_leaf[leaves[pairs]]
+            yield self.near, pairs, (torch.from_numpy(features.nearness).to(device), items)
+
+    def _masses(
+        self, features: HistoryFeatures, keys: Sequence[Tensor], parents: Sequence[Tensor]
+    ) -> list[Tensor] | None:
+        """Log-mass of the weighed items under each pair, level by level."""
+        if self.again is None:
+            return None
+        mass = self.history.new_full((len(keys[-1]),), LEAST)
+        for network, pairs, inputs in self._weighed(features):
+            mass = mass.index_add(0, pairs, network(*inputs).exp())
+        masses = [mass]
+        for level in range(len(keys) - 1, 0, -1):
+            masses.append(
+                masses[-1].new_zeros(len(keys[level - 1])).index_add(0, parents[level], masses[-1])
+            )
+        return [found.log() for found in masses[::-1]]
 
     def bias(
         self,
@@ -114,9 +216,9 @@ class HistoryPrior(nn.Module):
     ) -> Tensor:
         """What is added to the logits of each row's children; as in :class:`Contexts`."""
         columns = torch.arange(int(width.max()), device=first.device)
-        log_count: Tensor = getattr(self, f"log_count_{level + 1}")
-        children = (first[:, None] + columns).clamp_(max=len(log_count) - 1)
-        bias = self.popularity[level] * log_count[children]
+        share: Tensor = getattr(self, f"log_share_{level + 1}")
+        children = (first[:, None] + columns).clamp_(max=len(share) - 1)
+        bias = self.popularity[level] * share[children]
         return contexts.histories.add_to(
             bias, level=level, context=context, first=first, width=width
         )

@@ -14,7 +14,6 @@ from p5rec.data.events import Histories
 from p5rec.decoding.beam import Found, walk
 from p5rec.decoding.diversity import most_marginal
 from p5rec.decoding.excluded import Excluded
-from p5rec.decoding.history_index import HistoryIndex
 from p5rec.decoding.history_prior import Contexts
 from p5rec.decoding.leaning import Lean, Leaning, Together
 from p5rec.decoding.node_mask import NodeMask
@@ -133,7 +132,7 @@ class NextItemRanker:
         prior = self.scorer.prior
         if prior is None:
             return None
-        index = HistoryIndex(histories, self.scorer.trie, prior.forgetting)
+        index = prior.index(histories)
         return prior.contexts(index.features(np.arange(len(histories)), histories.lengths))
 
     def _conditions(

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import torch
 from safetensors.numpy import load_file as load_arrays
@@ -16,7 +15,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from p5rec.data.catalogue import Catalogue
+from p5rec.data.item_counts import ItemCounts
 from p5rec.decoding.assembled import AssembledModel
+from p5rec.decoding.companions import Companions
 from p5rec.errors import BundleError
 from p5rec.ids.semantic_ids import SemanticIDs
 from p5rec.model.base_models import BaseModel, load_base, make_mini
@@ -27,6 +28,7 @@ from p5rec.prompting.templates import load_templates
 
 WEIGHTS = "adapter/adapter.safetensors"
 WORDING = "wording.json"
+COMPANIONS = "companions.safetensors"
 
 
 def save_model(model: AssembledModel, path: Path, about: dict[str, Any]) -> None:
@@ -48,6 +50,9 @@ def save_model(model: AssembledModel, path: Path, about: dict[str, Any]) -> None
         model.base.tokenizer.save_pretrained(folder / "tokenizer")
         (folder / WEIGHTS).parent.mkdir()
         save_file(_weights(model), folder / WEIGHTS)
+        prior = model.scorer.prior
+        if prior is not None and prior.companions is not None:
+            save_arrays(prior.companions.to_arrays(), folder / COMPANIONS)
 
 
 def load_model(path: Path) -> tuple[AssembledModel, dict[str, Any]]:
@@ -58,6 +63,10 @@ def load_model(path: Path) -> tuple[AssembledModel, dict[str, Any]]:
     :raises RecipeError: if its pretrained base model cannot be found.
     """
     manifest = open_bundle(path)
+    if not (path / "recipe.json").is_file():
+        raise BundleError(
+            f"{path} holds semantic IDs and no model. Give the folder that `p5rec fit --out` wrote."
+        )
     stored = json.loads((path / "recipe.json").read_text(encoding="utf-8"))
     recipe = Recipe.model_validate(stored)
     catalogue = Catalogue(pq.read_table(path / "catalogue.parquet"))
@@ -67,7 +76,8 @@ def load_model(path: Path) -> tuple[AssembledModel, dict[str, Any]]:
         SemanticIDs.from_arrays(load_arrays(path / "semantic_ids.safetensors")),
         load_templates(path / "prompts"),
         _base(recipe, path / "tokenizer"),
-        counts=np.zeros(len(catalogue), dtype=np.int64),
+        counts=ItemCounts.none(len(catalogue)),
+        companions=_companions(path / COMPANIONS),
         seed=0,
     )
     if model.base_fingerprint != manifest["base_sha256"]:
@@ -81,6 +91,10 @@ def load_model(path: Path) -> tuple[AssembledModel, dict[str, Any]]:
     return model, manifest
 
 
+def _companions(path: Path) -> Companions | None:
+    return Companions.from_arrays(load_arrays(path)) if path.exists() else None
+
+
 def _base(recipe: Recipe, tokenizer: Path) -> BaseModel:
     if recipe.base.mini is None:
         return load_base(recipe.base, texts=(), seed=0)
@@ -92,7 +106,10 @@ def _weights(model: AssembledModel) -> dict[str, Tensor]:
     """What training changed, and what the prior knows of the training events."""
     scorer = model.scorer
     kept = {name: value for name, value in scorer.named_parameters() if value.requires_grad}
-    known = {name: value for name, value in scorer.named_buffers() if "log_count" in name}
+    known = {}
+    if scorer.prior is not None:
+        buffers = {name for name, _ in scorer.prior.named_buffers()}
+        known = {f"prior.{n}": v for n, v in scorer.prior.state_dict().items() if n in buffers}
     return {name: value.detach().cpu().contiguous() for name, value in {**kept, **known}.items()}
 
 

@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -115,11 +116,24 @@ class Prompting(_Section):
 
 
 class Prior(_Section):
-    """Rates of forgetting of the history prior, in events and in days."""
+    """What is known of an item beforehand, from the user's own history.
+
+    ``events``, ``days``: rates of forgetting. ``width``: of the networks that weigh own items and
+    their companions; 0 for none. ``companions``: at most so many of each item, from co-occurrence
+    in the training events; 0 for none.
+    """
 
     enabled: bool = True
     events: tuple[PositiveFloat, ...] = (1, 5, 15, 50, 150, 500)
     days: tuple[PositiveFloat, ...] = (2, 7, 20, 60, 180)
+    width: NonNegativeInt = 32
+    companions: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _networks_for_companions(self) -> Prior:
+        if self.companions and not self.width:
+            raise ValueError("companions need a network that weighs them: give width above 0")
+        return self
 
 
 class Training(_Section):

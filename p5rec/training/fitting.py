@@ -12,10 +12,12 @@ import pyarrow as pa
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events, Histories
+from p5rec.data.item_counts import ItemCounts
 from p5rec.data.splits import Split
 from p5rec.data.users import Users
 from p5rec.decoding.assembled import AssembledModel, tokenizer_texts
-from p5rec.decoding.history_index import HistoryIndex
+from p5rec.decoding.companions import CrossFitted, fit_companions
+from p5rec.decoding.history_index import HistoryFeatures, HistoryIndex
 from p5rec.errors import TrainingError
 from p5rec.evaluation.metrics import evaluate_ranking
 from p5rec.ids.fit import fit_semantic_ids
@@ -41,6 +43,9 @@ from p5rec.training.next_item import NextItemExamples
 from p5rec.training.objective import Objective
 
 VALIDATED_AT = 10
+
+SAMPLED_CONTEXTS = 500
+"""From how many the spread of the history prior's inputs is taken."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +77,23 @@ def fit_model(
             "no training event has an item of the catalogue. Check that item_id means the same "
             "in events and items."
         )
+    cross_fitted = None
+    if recipe.prior.enabled and recipe.prior.companions:
+        with reporter.bar("Items that go together"):
+            cross_fitted = fit_companions(
+                histories,
+                len(fitting.catalogue),
+                width=recipe.prior.companions,
+                seed=fitting.seed,
+            )
     written = Written.of(fitting.split.train, fitting.catalogue, fitting.users)
-    model = _assemble(recipe, fitting, histories, reporter, written.reasons)
+    model = _assemble(recipe, fitting, histories, cross_fitted, reporter, written.reasons)
     lessons = written.lessons()
     model.wording = Wording.learn(lessons).to_dict() if lessons else None
     run = Run(
         objective=Objective(model.scorer),
         random=model.item_model.random,
-        tasks=_tasks(model, histories, fitting.users, written),
+        tasks=_tasks(model, histories, cross_fitted, fitting.users, written),
         settings=recipe.training,
         seed=fitting.seed,
         signature=_signature(recipe, fitting),
@@ -96,6 +110,7 @@ def _assemble(
     recipe: Recipe,
     fitting: Fitting,
     histories: Histories,
+    cross_fitted: CrossFitted | None,
     reporter: Reporter,
     reasons: Sequence[str] = (),
 ) -> AssembledModel:
@@ -120,17 +135,25 @@ def _assemble(
             ids,
             fitting.templates,
             base,
-            counts=np.bincount(histories.items, minlength=len(catalogue)),
+            counts=ItemCounts.of(histories, len(catalogue)),
+            companions=cross_fitted.everyone if cross_fitted else None,
             seed=fitting.seed,
             vectors=vectors,
         )
 
 
 def _tasks(
-    model: AssembledModel, histories: Histories, users: Users | None, written: Written
+    model: AssembledModel,
+    histories: Histories,
+    cross_fitted: CrossFitted | None,
+    users: Users | None,
+    written: Written,
 ) -> dict[Task, Examples]:
     recipe, prior = model.recipe, model.scorer.prior
-    index = HistoryIndex(histories, model.scorer.trie, prior.forgetting) if prior else None
+    index = None
+    if prior is not None:
+        index = prior.index(histories, cross_fitted)
+        prior.standardise(_sample(index, histories))
     words = Words(model.catalogue, model.encoder, model.templates, recipe.prompting)
     tasks: dict[Task, Examples] = {
         "next_item": NextItemExamples(
@@ -150,6 +173,13 @@ def _tasks(
         tasks["item_text"] = ItemTextExamples(words)
         tasks["explanation"] = ExplanationExamples(words, histories)
     return {**tasks, **written_tasks(words, written)}
+
+
+def _sample(index: HistoryIndex, histories: Histories) -> HistoryFeatures:
+    """Features of contexts drawn at random from histories."""
+    rng = np.random.default_rng(0)
+    users = rng.integers(len(histories), size=SAMPLED_CONTEXTS)
+    return index.features(users, rng.integers(histories.lengths[users] + 1))
 
 
 def _heads(

@@ -7,10 +7,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_worlds import catalogues, histories_of, random_histories, semantic_ids
+from tiny_worlds import catalogues, histories_of, item_counts, random_histories, semantic_ids
 
+from p5rec.data.item_counts import ItemCounts
 from p5rec.decoding.history_index import Forgetting, HistoryIndex
-from p5rec.decoding.history_prior import HistoryPrior
+from p5rec.decoding.history_prior import SMOOTHING, HistoryPrior
 from p5rec.decoding.trie import Trie
 
 RATES = Forgetting(events=(1.0, 5.0, 50.0), days=(2.0, 30.0))
@@ -114,8 +115,9 @@ def test_an_empty_history_has_no_features(items):
 def dense_bias(prior, trie, counts, features, level):
     """The bias of every node at depth ``level + 1``, from slow features."""
     under = np.zeros(trie.n_nodes(level + 1))
-    np.add.at(under, trie.nodes_of_items()[:, level + 1], counts)
-    bias = float(prior.popularity[level]) * np.log1p(under)
+    np.add.at(under, trie.nodes_of_items()[:, level + 1], counts + SMOOTHING)
+    counts_sum = under.sum()
+    bias = float(prior.popularity[level]) * np.log(under / counts_sum)
     for (depth, node), values in features.items():
         if depth == level + 1:
             bias[node] += float(np.dot(values, prior.history[level].numpy()))
@@ -128,7 +130,7 @@ def test_the_prior_equals_a_dense_computation(ids, seed):
     rng = np.random.default_rng(seed)
     trie = Trie.from_semantic_ids(ids)
     counts = rng.integers(0, 30, size=len(ids))
-    prior = HistoryPrior(trie, RATES, counts)
+    prior = HistoryPrior(trie, RATES, item_counts(counts), width=0)
     with torch.no_grad():
         prior.history.copy_(torch.from_numpy(rng.normal(size=prior.history.shape)))
         prior.popularity.copy_(torch.from_numpy(rng.normal(size=trie.depth)))
@@ -153,7 +155,7 @@ def test_the_prior_equals_a_dense_computation(ids, seed):
 
 def test_a_history_of_nothing_gets_no_bias_beyond_popularity():
     counts = np.array([0, 3, 5, 0])
-    prior = HistoryPrior(TRIE, RATES, counts)
+    prior = HistoryPrior(TRIE, RATES, item_counts(counts), width=0)
     with torch.no_grad():
         prior.history.fill_(7.0)
         prior.popularity.zero_()
@@ -169,7 +171,7 @@ def test_a_history_of_nothing_gets_no_bias_beyond_popularity():
 
 
 def test_a_new_prior_knows_popularity_only_and_can_tell_its_weights():
-    prior = HistoryPrior(TRIE, Forgetting(events=(5,), days=(7,)), np.zeros(4, dtype=np.int64))
+    prior = HistoryPrior(TRIE, Forgetting(events=(5,), days=(7,)), ItemCounts.none(4))
     counts = ("count", "events/5", "days/7")
     names = ("seen", *counts, *(f"focus {name}" for name in counts))
     expected = {**dict.fromkeys(names, 0.0), "popularity": 1.0}
@@ -177,7 +179,7 @@ def test_a_new_prior_knows_popularity_only_and_can_tell_its_weights():
 
 
 def test_the_bias_can_be_learnt():
-    prior = HistoryPrior(TRIE, RATES, np.array([1, 1, 1, 1]))
+    prior = HistoryPrior(TRIE, RATES, item_counts(np.array([1, 1, 1, 1])), width=0)
     histories = histories_of([[0, 1]], [[1.0, 2.0]])
     features = HistoryIndex(histories, TRIE, RATES).features(np.array([0]), np.array([2]))
     bias = prior.bias(
@@ -190,4 +192,4 @@ def test_the_bias_can_be_learnt():
     bias[0, 0].backward()
     assert prior.history.grad[0].abs().min() > 0
     assert prior.history.grad[1].abs().max() == 0
-    assert prior.popularity.grad[0] > 0
+    assert prior.popularity.grad[0] == pytest.approx(math.log(0.5))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from language_worlds import GREEK, HISTORY, HOUSE, OAT, SOY, STRAWBERRY, shop
+from tiny_worlds import item_counts
 
 from p5rec.data.events import Histories
 from p5rec.decoding.history_index import Forgetting
@@ -59,7 +60,9 @@ def make(family: str, positions: int = 64) -> Tiny:
     model = extend_base(
         BaseModel(make_mini(base, size, seed=0), tokenizer), rows, Adapter(method="full")
     )
-    prior = HistoryPrior(trie, Forgetting((1, 5), (2, 7)), np.ones(N))
+    prior = HistoryPrior(
+        trie, Forgetting((1, 5), (2, 7)), item_counts(np.ones(N, dtype=np.int64)), width=0
+    )
     with torch.no_grad():
         prior.history.fill_(0.5)
     scorer = ItemScorer(model.backbone, vocabulary, trie, prior).eval()

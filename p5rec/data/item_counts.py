@@ -1,0 +1,64 @@
+"""How often each item was chosen, and how often by someone who had chosen it before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from p5rec.data.events import Histories
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ItemCounts:
+    """Counts of events by catalogue row, ``int64[n_items]`` each.
+
+    ``chosen``: events. ``sessions``: sessions of a user with the item in them. ``again``: those
+    of these sessions that were not the user's first with the item.
+
+    >>> import numpy as np
+    >>> tea_twice = Histories(("u",), np.array([0, 3]), np.array([0, 1, 0]), None, np.arange(3))
+    >>> counts = ItemCounts.of(tea_twice, 3)
+    >>> counts.chosen.tolist(), counts.again.tolist()
+    ([2, 1, 0], [1, 0, 0])
+    """
+
+    chosen: IntArray
+    sessions: IntArray
+    again: IntArray
+
+    @classmethod
+    def of(cls, histories: Histories, n_items: int) -> ItemCounts:
+        """Count the events of histories."""
+        items = np.asarray(histories.items, dtype=np.int64)
+        opening = items[opens_session(histories)]
+        user = np.repeat(np.arange(len(histories)), histories.lengths)
+        owned = np.unique(user * n_items + items) % n_items
+        sessions = np.bincount(opening, minlength=n_items)
+        users = np.bincount(owned, minlength=n_items)
+        return cls(np.bincount(items, minlength=n_items), sessions, sessions - users)
+
+    @classmethod
+    def none(cls, n_items: int) -> ItemCounts:
+        """Nothing was chosen."""
+        nothing = np.zeros(n_items, dtype=np.int64)
+        return cls(nothing, nothing, nothing)
+
+
+def opens_session(histories: Histories) -> NDArray[np.bool_]:
+    """Whether an event is the first of its item in its session, ``bool[E]``."""
+    items = np.asarray(histories.items, dtype=np.int64)
+    user = np.repeat(np.arange(len(histories)), histories.lengths)
+    order = np.lexsort((np.arange(len(items)), histories.sessions, items, user))
+    same = np.zeros(len(items), dtype=bool)
+    for column in (user, items, np.asarray(histories.sessions)):
+        sorted_column = column[order]
+        changed = np.ones(len(items), dtype=bool)
+        changed[1:] = sorted_column[1:] != sorted_column[:-1]
+        same |= changed
+    first = np.empty(len(items), dtype=bool)
+    first[order] = same
+    return first
