@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_worlds import (
+    WIDTH,
     catalogues,
     histories_of,
     item_counts,
@@ -117,7 +118,7 @@ def test_a_walk_that_knows_the_prior_alone_is_a_flat_mixture(ids, seed):
     items = torch.arange(n_items)
     for user in range(3):
         found = scorer.path_log_probs(
-            torch.zeros(n_items, trie.depth, scorer.backbone.width),
+            torch.zeros(n_items, trie.depth, WIDTH),
             items,
             context=torch.full((n_items,), user),
             contexts=contexts,
