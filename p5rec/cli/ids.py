@@ -13,6 +13,8 @@ from p5rec.errors import RequestError
 from p5rec.progress import Reporter
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from p5rec.data.catalogue import Catalogue
     from p5rec.evaluation.ids_report import Subject
 
@@ -45,6 +47,69 @@ def ids_show(
         )
     subject = (recommender.model.ids, recommender.catalogue, row)
     print_answer(place_of_item(*subject).as_dict(), as_json, tree_of_item(*subject))
+
+
+@ids_app.command("fit")
+def ids_fit(
+    items: Annotated[Path, typer.Argument(help="The catalogue: CSV, JSONL or Parquet.")],
+    out: Annotated[Path, typer.Option(help="Folder for the semantic IDs.")],
+    events: LogFile = None,
+    scheme: Annotated[
+        str, typer.Option(help="attributes, residual, hybrid, or a recipe's name or path.")
+    ] = "attributes",
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Semantic IDs or a recommender whose items keep their paths."),
+    ] = None,
+    vectors: Annotated[
+        Path | None,
+        typer.Option(
+            help="A vector an item (.npy), in the order of the catalogue; with --keep, "
+            "those of the new items."
+        ),
+    ] = None,
+    seed: AnySeed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make semantic IDs without a model; with --keep, beside those that there are."""
+    from p5rec.data.loading import check_against, load_catalogue, load_events
+    from p5rec.evaluation.ids_assessment import scheme_of
+    from p5rec.ids.diff import FittedIDs
+    from p5rec.ids.fit import fit_semantic_ids
+    from p5rec.model.bundle import check_writable
+    from p5rec.model.fitted_ids import load_ids, save_ids
+
+    check_writable(out)
+    chosen = scheme_of(scheme)
+    catalogue = load_catalogue(items)
+    log = None if events is None else check_against(load_events(events), catalogue)
+    old = None if keep is None else load_ids(keep)
+    ids = fit_semantic_ids(
+        catalogue,
+        chosen,
+        histories=None if log is None else log.histories(catalogue),
+        vectors=None if vectors is None else _read_vectors(vectors),
+        keep=None if old is None else (old.ids, old.catalogue),
+        seed=seed,
+    )
+    save_ids(FittedIDs(ids, catalogue), out)
+    about = {"items": len(ids), "levels": ids.levels, "codes": ids.sizes, "notes": ids.notes}
+    print_answer(about, as_json, ids.describe().splitlines())
+
+
+@ids_app.command("diff")
+def ids_diff(
+    old: Annotated[Path, typer.Argument(help="A recommender, or what `p5rec ids fit` wrote.")],
+    new: Annotated[Path, typer.Argument(help="The same, later.")],
+    examples: Annotated[int, typer.Option(help="Items to name of each kind.", min=0)] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Print what is other in new semantic IDs: paths, items, levels."""
+    from p5rec.ids.diff import diff_ids
+    from p5rec.model.fitted_ids import load_ids
+
+    found = diff_ids(load_ids(old), load_ids(new))
+    print_answer(found.as_dict(), as_json, found.describe(examples=examples))
 
 
 @ids_app.command("report")
@@ -104,6 +169,17 @@ def ids_compare(
     judge = Judge(catalogue, log, sample=sample, seed=seed)
     subjects = compare_schemes(judge, schemes, reporter=Reporter(quiet=quiet))
     _print_subjects(subjects, catalogue, html, as_json)
+
+
+def _read_vectors(path: Path) -> np.ndarray:
+    import numpy as np
+
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise RequestError(
+            f"the vectors in {path} cannot be read: {error}. Write them with numpy.save."
+        ) from error
 
 
 def _print_subjects(

@@ -19,7 +19,8 @@ Floats = npt.NDArray[np.float32]
 
 # No cluster is larger than this many times the mean of its node ...
 LARGEST = 1.5
-# ... but so few items are never too many, unless they are a large part of the node.
+# ... but where a level has several nodes, so few items are never too many, unless they are a large
+# part of their node. Other nodes use the codes that this leaves out.
 _FEW = 32
 _LARGE_PART = 4
 # Clusters that are not that small must not dissolve: at least such a share of them stays.
@@ -71,7 +72,8 @@ def cluster_level(
         share = round(len(rows) * room.codes / largest)
         clusters = min(max(share, -(-len(rows) // room.below), 1), room.codes)
         if clusters > 1:
-            capacity = _capacity(len(rows), clusters, room.below)
+            several = len(counts) > 1
+            capacity = _capacity(len(rows), clusters, room.below, several=several)
             small = capacity > LARGEST * len(rows) / clusters + 1
             parts[rows] = cluster_balanced(
                 vectors[rows],
@@ -85,14 +87,17 @@ def cluster_level(
     return ClusterLevel(parts, code_words(parts, texts))
 
 
-def _capacity(items: int, clusters: int, below: int) -> int:
-    """The most items of one cluster.
+def _capacity(items: int, clusters: int, below: int, *, several: bool) -> int:
+    """The most items of one cluster of a node, which is one of several or the root.
 
-    >>> _capacity(12_000, 110, 128), _capacity(12_000, 110, 999), _capacity(190, 43, 128)
-    (128, 164, 32)
+    >>> _capacity(12_000, 110, 128, several=False), _capacity(12_000, 110, 999, several=False)
+    (128, 164)
+    >>> _capacity(190, 43, 128, several=True), _capacity(190, 43, 128, several=False)
+    (32, 7)
     """
     even = int(np.ceil(LARGEST * items / clusters))
-    return min(below, max(even, min(_FEW, items // _LARGE_PART)))
+    few = min(_FEW, items // _LARGE_PART) if several else 0
+    return min(below, max(even, few))
 
 
 def _shared_codes(
