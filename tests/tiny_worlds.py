@@ -241,7 +241,7 @@ def assembled(recipe, catalogue, histories, *, seed=0):
         seed=seed,
     )
     base = load_base(recipe.base, texts=tokenizer_texts(catalogue, templates), seed=seed)
-    counts = np.bincount(histories.items, minlength=len(catalogue))
+    counts = ItemCounts.of(histories, len(catalogue))
     return AssembledModel.build(recipe, catalogue, ids, templates, base, counts=counts, seed=seed)
 
 
