@@ -48,18 +48,27 @@ def widths(parents: Ints, children: Ints) -> Ints:
 
 
 def group_levels(
-    parents: Ints, children: Ints, *, max_width: int, texts: TextVectors
+    parents: Ints,
+    children: Ints,
+    *,
+    max_width: int,
+    texts: TextVectors,
+    families: Ints | None = None,
 ) -> Iterator[GroupLevel]:
     """The group levels to insert between parents and children so that no node is too wide.
 
     Coarsest first: each gives every node at most ``max_width`` groups, each small enough for the
     levels that follow it. ``parents`` and ``children`` are int64[N], the node of each item; items
-    and children must be numbered by content. A node that is narrow enough has the one group
+    and children must be numbered by content. Children of one family (int64[N], the family of each
+    item) go to one group wherever it has room. A node that is narrow enough has the one group
     ``(all)``.
     """
     averaging, first = members(children)
     nodes = parents[first]
     vectors = (averaging @ texts.vectors).astype(np.float32)
+    if families is not None:
+        family = number_nodes(nodes, families[first])
+        vectors = (members(family)[0] @ vectors).astype(np.float32)[family]
     words = csr_matrix(averaging @ texts.weights)
     for below in range(_levels_needed(int(np.bincount(nodes).max()), max_width), 0, -1):
         capacity = max_width**below

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from p5rec.data.catalogue import Catalogue
+from p5rec.ids.brands import brand_families
 from p5rec.ids.clusters import Room, cluster_level
 from p5rec.ids.content import full_texts, kind_texts
 from p5rec.ids.grouping import group_levels, number_nodes, widths
@@ -50,7 +51,8 @@ class Tree:
 
     def add(self, name: str, codes: Ints, labels: tuple[str, ...]) -> None:
         """Put a level of attribute codes below what is there."""
-        self._split_for(name, codes, kind_texts)
+        families = brand_families(labels)[codes] if name == "brand" else None
+        self._split_for(name, codes, kind_texts, families)
         self._append(name, codes, labels, "attribute")
 
     def add_clusters(self, items: ItemVectors, sizes: Sequence[int]) -> None:
@@ -88,7 +90,11 @@ class Tree:
         self.nodes = number_nodes(self.nodes, codes)
 
     def _split_for(
-        self, name: str, codes: Ints, describe: Callable[[Catalogue], list[str]]
+        self,
+        name: str,
+        codes: Ints,
+        describe: Callable[[Catalogue], list[str]],
+        families: Ints | None = None,
     ) -> None:
         """Insert group levels if a node would have too many of the children to come."""
         children = number_nodes(self.nodes, codes)
@@ -96,7 +102,9 @@ class Tree:
             return
         texts = describe(self.catalogue)
         vectors = fit_text_vectors([texts[row] for row in self.order.tolist()], seed=self.seed)
-        inserted = group_levels(self.nodes, children, max_width=self.max_width, texts=vectors)
+        inserted = group_levels(
+            self.nodes, children, max_width=self.max_width, texts=vectors, families=families
+        )
         for level in inserted:
             group_name = self._free_name(f"{name} group")
             self.notes.append(

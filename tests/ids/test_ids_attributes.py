@@ -70,6 +70,37 @@ def test_spellings_of_one_value_are_one_code_under_its_commonest_spelling():
     assert ids.codes[:, 0].tolist() == [0] * 6 + [1] * 2
 
 
+def test_brands_that_differ_in_marks_and_entities_alone_are_one():
+    brands = ["L&#39;Oreal Paris", "L'OREAL-PARIS", "l oreal paris", "L&amp;M", "L & M"]
+    ids = fit(
+        [{"title": f"cream {i}", "brand": brand} for i, brand in enumerate(brands)], ["brand"]
+    )
+    assert ids.labels[0] == ("L & M", "L'OREAL-PARIS")
+    assert ids.codes[:, 0].tolist() == [1, 1, 1, 0, 0]
+    sizes = fit([{"size": "1.5 oz"}, {"size": "15 oz"}], ["size"])
+    assert sizes.labels[0] == ("1.5 oz", "15 oz")
+
+
+def test_thousands_of_brands_are_grouped_and_a_family_stays_together():
+    rows = [
+        {"title": f"{kind} no {i}", "brand": f"{kind}er{i} {tail}".strip()}
+        for i in range(400)
+        for kind in ("soap", "tea", "oil")
+        for tail in ("", "Paris", "New York")[: 1 + i % 3]
+    ]
+    random = np.random.default_rng(0)
+    for row in rows:
+        row["title"] = f"{random.choice(['soap', 'tea', 'oil'])} no {random.integers(99)}"
+    ids = fit(rows, ["brand"], max_width=64)
+    assert ids.levels[:2] == ("brand group", "brand")
+    assert max(node_counts(ids.codes)[1]) <= 64
+    group = {row["brand"]: code for row, code in zip(rows, ids.codes[:, 0].tolist(), strict=True)}
+    families = [brand for brand in group if f"{brand} Paris" in group]
+    together = [group[brand] == group[f"{brand} Paris"] for brand in families]
+    assert len(families) == 798
+    assert np.mean(together) > 0.9
+
+
 def test_messy_attributes_of_one_to_six_category_levels():
     paths = [["Beauty", "Hair", "Care", "Dry", "Oils", "Argan"][:depth] for depth in range(1, 7)]
     rows = [
