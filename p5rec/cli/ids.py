@@ -114,7 +114,7 @@ def ids_diff(
 
 @ids_app.command("report")
 def ids_report(
-    bundle: Bundle,
+    path: Annotated[Path, typer.Argument(help="A recommender, or what `p5rec ids fit` wrote.")],
     events: LogFile = None,
     html: Html = None,
     sample: Sample = 2000,
@@ -122,27 +122,15 @@ def ids_report(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure the semantic IDs of a recommender."""
-    from p5rec.data.loading import check_against, load_events
-    from p5rec.evaluation.ids_assessment import Judge
-    from p5rec.evaluation.ids_report import Subject
-    from p5rec.ids.quality import measure
+    """Measure semantic IDs: use of codes, neighbours that share them, leaks."""
+    from p5rec.data.loading import load_events
+    from p5rec.evaluation.ids_assessment import report_on
 
-    recommender = load_bundle(bundle)
-    reporter = Reporter(quiet=quiet)
-    catalogue, ids = recommender.catalogue, recommender.model.ids
-    log = None if events is None else check_against(load_events(events), catalogue)
-    if log is not None and recommender.about["training"]["hold_out"] == "nothing":
-        reporter.say(
-            "Note: this recommender learnt from all events, so held-out neighbours were not held "
-            "out of its own fit. Fit with --hold-out last-basket to hold them out."
-        )
-    judge = Judge(catalogue, log, sample=sample, seed=seed)
-    with reporter.bar("Measuring"):
-        found = measure(
-            ids, catalogue, judge.neighbours, leaks=judge.leaks(recommender.recipe.ids.scheme())
-        )
-    _print_subjects([Subject(str(bundle), ids, found, {})], catalogue, html, as_json)
+    log = None if events is None else load_events(events)
+    subject, catalogue = report_on(
+        path, log, sample=sample, seed=seed, reporter=Reporter(quiet=quiet)
+    )
+    _print_subjects([subject], catalogue, html, as_json)
 
 
 @ids_app.command("compare")

@@ -12,6 +12,7 @@ from typing import get_args
 from p5rec import resources
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events, Histories
+from p5rec.data.loading import check_against
 from p5rec.data.splits import leave_last_basket
 from p5rec.errors import RequestError
 from p5rec.evaluation.ids_report import Subject
@@ -28,6 +29,8 @@ from p5rec.ids.neighbours import (
 from p5rec.ids.quality import measure
 from p5rec.ids.scheme import Kind, Scheme
 from p5rec.ids.semantic_ids import SemanticIDs
+from p5rec.model.bundle import open_bundle
+from p5rec.model.fitted_ids import load_ids
 from p5rec.model.recipe import Recipe
 from p5rec.progress import SILENT, Reporter
 
@@ -103,6 +106,39 @@ def compare_schemes(
             found = measure(ids, judge.catalogue, neighbours, leaks=judge.leaks(scheme, ids))
         subjects.append(Subject(name, ids, found, {"seconds of the fit": round(seconds, 1)}))
     return subjects
+
+
+def report_on(
+    path: Path,
+    events: Events | None = None,
+    *,
+    sample: int = SAMPLE,
+    seed: int = 0,
+    reporter: Reporter = SILENT,
+) -> tuple[Subject, Catalogue]:
+    """Measure the semantic IDs of a bundle, or of what ``p5rec ids fit`` wrote; loads no model.
+
+    Whether held-out events leak is tried for a bundle, whose recipe tells how to fit anew.
+
+    :raises BundleError: if there are no semantic IDs, or they have changed since they were written.
+    """
+    fitted = load_ids(path)
+    known = None if events is None else check_against(events, fitted.catalogue)
+    recipe = path / "recipe.json"
+    training = open_bundle(path).get("training", {})
+    if known is not None and training.get("hold_out", "nothing") == "nothing":
+        reporter.say(
+            "Note: these IDs may have been fitted on all events, so that held-out neighbours were "
+            "not held out from them. Fit with --hold-out last-basket to hold them out."
+        )
+    judge = Judge(fitted.catalogue, known, sample=sample, seed=seed)
+    with reporter.bar("Measuring"):
+        leaking = None
+        if recipe.is_file():
+            stored = Recipe.model_validate_json(recipe.read_text(encoding="utf-8"))
+            leaking = judge.leaks(stored.ids.scheme())
+        found = measure(fitted.ids, fitted.catalogue, judge.neighbours, leaks=leaking)
+    return Subject(path.name, fitted.ids, found, {}), fitted.catalogue
 
 
 def scheme_of(name_or_path: str | Path) -> Scheme:

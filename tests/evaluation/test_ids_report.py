@@ -14,12 +14,16 @@ from test_report import Page
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events
-from p5rec.errors import RecipeError, RequestError
-from p5rec.evaluation.ids_assessment import Judge, compare_schemes, scheme_of
+from p5rec.errors import BundleError, RecipeError, RequestError
+from p5rec.evaluation.ids_assessment import Judge, compare_schemes, report_on, scheme_of
 from p5rec.evaluation.ids_report import side_by_side, tables, to_json, write_html
 from p5rec.evaluation.treemap import boxes_of, draw_treemap
+from p5rec.ids.diff import FittedIDs
+from p5rec.ids.fit import fit_semantic_ids
 from p5rec.ids.scheme import Scheme
 from p5rec.ids.semantic_ids import SemanticIDs
+from p5rec.model.fitted_ids import save_ids
+from p5rec.progress import Reporter
 
 SCRIPT = "</script><script>alert('x')</script> & <b>bold</b>"
 
@@ -177,3 +181,15 @@ def test_a_scheme_by_kind_recipe_or_path(tmp_path):
         scheme_of("redisual")
     with pytest.raises(RecipeError, match="cannot be read"):
         scheme_of(tmp_path / "none.toml")
+
+
+def test_a_report_on_a_folder_of_ids(shop, log, tmp_path, capsys):
+    ids = fit_semantic_ids(shop, Scheme(kind="residual", widths=(3,)))
+    save_ids(FittedIDs(ids, shop), tmp_path / "ids")
+    subject, catalogue = report_on(tmp_path / "ids", log, reporter=Reporter())
+    assert len(catalogue) == 36
+    assert subject.quality.leaks is None
+    assert subject.quality.levels[0].agreement["text"].lift > 1
+    assert "may have been fitted on all events" in capsys.readouterr().err
+    with pytest.raises(BundleError, match="is not a bundle"):
+        report_on(tmp_path / "nothing")
