@@ -172,7 +172,7 @@ def tiny_scorer(family, ids, rng, *, scale=1.0, duplicates=0.0, prior=False):
 
 def item_counts(chosen):
     """Counts of items that nobody chose twice."""
-    return ItemCounts(chosen, chosen, np.zeros_like(chosen))
+    return ItemCounts(chosen, chosen.astype(float), chosen, np.zeros_like(chosen))
 
 
 def roughen(network, rng):

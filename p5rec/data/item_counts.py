@@ -14,9 +14,11 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ItemCounts:
-    """Counts of events by catalogue row, ``int64[n_items]`` each.
+    """Counts by catalogue row, ``int64[n_items]`` each.
 
-    ``chosen``: events. ``sessions``: sessions of a user with the item in them. ``again``: those
+    ``chosen``: events. ``recent`` (``float64``): events too, but one ``a`` days before the
+    newest of all counts ``exp(-a / rate)``; what sells now tells more of what sells next than what
+    sold half a year ago. ``sessions``: sessions of a user with the item in them. ``again``: those
     of these sessions that were not the user's first with the item.
 
     >>> import numpy as np
@@ -27,25 +29,46 @@ class ItemCounts:
     """
 
     chosen: IntArray
+    recent: NDArray[np.float64]
     sessions: IntArray
     again: IntArray
 
     @classmethod
-    def of(cls, histories: Histories, n_items: int) -> ItemCounts:
-        """Count the events of histories."""
+    def of(cls, histories: Histories, n_items: int, *, rate: float | None = None) -> ItemCounts:
+        """Count the events of histories.
+
+        :param rate: of forgetting, in days; None forgets nothing, and without days nor does it.
+        """
         items = np.asarray(histories.items, dtype=np.int64)
         opening = items[opens_session(histories)]
         user = np.repeat(np.arange(len(histories)), histories.lengths)
         owned = np.unique(user * n_items + items) % n_items
         sessions = np.bincount(opening, minlength=n_items)
         users = np.bincount(owned, minlength=n_items)
-        return cls(np.bincount(items, minlength=n_items), sessions, sessions - users)
+        weights = _forgotten(histories.days, len(items), rate)
+        return cls(
+            chosen=np.bincount(items, minlength=n_items),
+            recent=np.bincount(items, weights=weights, minlength=n_items).astype(np.float64),
+            sessions=sessions,
+            again=sessions - users,
+        )
 
     @classmethod
     def none(cls, n_items: int) -> ItemCounts:
         """Nothing was chosen."""
         nothing = np.zeros(n_items, dtype=np.int64)
-        return cls(nothing, nothing, nothing)
+        return cls(nothing, nothing.astype(np.float64), nothing, nothing)
+
+
+def _forgotten(
+    days: NDArray[np.float64] | None, n_events: int, rate: float | None
+) -> NDArray[np.float64]:
+    """What each event counts; one without a day counts as much as the others on average."""
+    if days is None or rate is None or np.isnan(days).all():
+        return np.ones(n_events)
+    weights = np.exp((days - np.nanmax(days)) / rate)
+    known: NDArray[np.float64] = np.where(np.isnan(weights), np.nanmean(weights), weights)
+    return known
 
 
 def opens_session(histories: Histories) -> NDArray[np.bool_]:

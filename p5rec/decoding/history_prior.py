@@ -80,7 +80,7 @@ class HistoryContexts:
 class HistoryPrior(nn.Module):
     """At each level, a child's logit gets the logarithm of what is known of it beforehand.
 
-    That is the sum of two masses. *Something else*: the child's share of the training events to
+    That is the sum of two masses. *Something else*: the child's recent share of the log to
     a learned power (``popularity``), times the exponential of a learned weighted sum of the
     history features of :class:`HistoryIndex` (zero where the history holds nothing under the
     child). *Again* and *near*: the weights that two :class:`ItemWeights` give to the own items
@@ -112,7 +112,7 @@ class HistoryPrior(nn.Module):
         self.n_nodes = tuple(trie.n_nodes(d) for d in range(1, trie.depth + 1))
         self.history = nn.Parameter(torch.zeros(trie.depth, len(forgetting.names)))
         self.popularity = nn.Parameter(torch.ones(trie.depth))
-        smoothed = counts.chosen[trie.item_of_leaf] + SMOOTHING
+        smoothed = counts.recent[trie.item_of_leaf] + SMOOTHING
         in_leaf_order = np.append(0, np.cumsum(smoothed / smoothed.sum()))
         for depth in range(1, trie.depth + 1):
             under = np.diff(in_leaf_order[trie.leaf_start[depth]])

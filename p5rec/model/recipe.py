@@ -118,7 +118,8 @@ class Prompting(_Section):
 class Prior(_Section):
     """What is known of an item beforehand, from the user's own history.
 
-    ``events``, ``days``: rates of forgetting. ``width``: of the networks that weigh own items and
+    ``events``, ``days``: rates of forgetting; ``popularity``: that of the events of all users, in
+    days. ``width``: of the networks that weigh own items and
     their companions; 0 for none. ``companions``: at most so many of each item, from co-occurrence
     in the training events; 0 for none.
     """
@@ -126,6 +127,7 @@ class Prior(_Section):
     enabled: bool = True
     events: tuple[PositiveFloat, ...] = (1, 5, 15, 50, 150, 500)
     days: tuple[PositiveFloat, ...] = (2, 7, 20, 60, 180)
+    popularity: PositiveFloat = 60
     width: NonNegativeInt = 32
     companions: NonNegativeInt = 0
 

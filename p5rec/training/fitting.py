@@ -38,9 +38,9 @@ from p5rec.training.language_examples import (
     sentences_to_learn,
 )
 from p5rec.training.loop import Run, train
-from p5rec.training.review_examples import Written, written_tasks
 from p5rec.training.next_item import NextItemExamples
 from p5rec.training.objective import Objective
+from p5rec.training.review_examples import Written, written_tasks
 
 VALIDATED_AT = 10
 
@@ -135,7 +135,7 @@ def _assemble(
             ids,
             fitting.templates,
             base,
-            counts=ItemCounts.of(histories, len(catalogue)),
+            counts=ItemCounts.of(histories, len(catalogue), rate=recipe.prior.popularity),
             companions=cross_fitted.everyone if cross_fitted else None,
             seed=fitting.seed,
             vectors=vectors,

@@ -84,6 +84,16 @@ def test_items_that_users_come_back_to_are_counted_by_session():
     assert opens_session(histories).tolist() == [True, False, True, True, True, True, True]
 
 
+def test_popularity_forgets_with_the_days():
+    histories = histories_of([[0, 0], [1, 2]], [[0.0, 10.0], [20.0, math.nan]])
+    recent = ItemCounts.of(histories, 3, rate=10.0).recent
+    expected = [math.exp(-2) + math.exp(-1), 1]
+    assert recent[:2] == pytest.approx(expected)
+    assert recent[2] == pytest.approx(sum(expected) / 3)
+    assert ItemCounts.of(histories_of([[0, 0]]), 1, rate=10.0).recent.tolist() == [2]
+    assert ItemCounts.of(histories, 3).recent.tolist() == [2, 1, 1]
+
+
 def prior_of(trie, rng, *, companions=None, counts=None):
     chosen = rng.integers(0, 30, size=trie.n_items) if counts is None else counts
     prior = HistoryPrior(trie, RATES, item_counts(chosen), width=4, companions=companions)
