@@ -20,6 +20,8 @@ from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.beam import Found
 from p5rec.decoding.filter_expression import Expression, parse_filter
 from p5rec.decoding.filters import Filters
+from p5rec.decoding.following import Followed, Following
+from p5rec.decoding.growing import grow, restore, retire
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.storage import load_model, save_model
 from p5rec.decoding.wanted import Plan, Wanted
@@ -147,8 +149,7 @@ class Recommender:
             place.mkdir(parents=True, exist_ok=True)
         fitting = Fitting(split, catalogue, templates, people, seed, place, max_minutes)
         self._model, progress = fit_model(self.recipe, fitting, reporter, resume=resume)
-        self._words, self._explainer = None, None
-        self._made_ranker, self._made_filters = None, None
+        self._forget_catalogue()
         self.about = {
             "training": {
                 "recipe": self.recipe.name,
@@ -215,20 +216,96 @@ class Recommender:
         :param k: how many items, 1 to 1000 and at most the size of the catalogue.
         :raises RequestError: if ``k`` or what is wanted cannot be, or a history is none.
         """
-        self._check_k(k)
         single, several = as_histories(history)
+        lists = self._recommend(self._ranker, several, k, wanted)
+        return lists[0] if single else lists
+
+    def follow(self, history: History = ()) -> Followed[Recommendations]:
+        """One user from event to event: only what is new is encoded for the next list.
+
+        See :class:`Followed`.
+
+        :raises RequestError: if a history is none, or the model reads every prompt anew (T5 kinds).
+        """
+        _, (first,) = as_histories(history) if history else (True, [()])
+        Histories.from_events([first], self.catalogue)
+        if not self.model.scorer.backbone.one_pass:
+            raise RequestError(
+                f"recipe {self.recipe.name} has an encoder-decoder, which reads each history anew, "
+                "so there is nothing to go on from. Use recommend, or a recipe of the gpt2 or "
+                "llama family."
+            )
+        source = self._ranker
+        following = Following(source)
+
+        def answer(events: History, k: int, wanted: Wanted) -> Recommendations:
+            nonlocal source, following
+            if source is not self._ranker:  # the catalogue has changed
+                source = self._ranker
+                following = Following(source)
+            return self._recommend(following, [events], k, wanted)[0]
+
+        return Followed(first, answer)
+
+    def _recommend(
+        self, ranker: NextItemRanker, several: Sequence[History], k: int, wanted: Wanted
+    ) -> list[Recommendations]:
+        self._check_k(k)
         histories, unknown = Histories.from_events(several, self.catalogue)
         steer = wanted.get("steer")
         prompt = None if steer is None else self._request_prompt(steer.words)
         plan = Plan(wanted, self._filters, histories, prompt=prompt)
-        found = self._ranker.search(histories, k=k, selection=plan.selection)
+        found = ranker.search(histories, k=k, selection=plan.selection)
         notices = [
             history_notices(int(length), missing)
             for length, missing in zip(histories.lengths, unknown, strict=True)
         ]
         tell_why_empty(found, plan, notices)
-        lists = self._recommendations(found, notices)
-        return lists[0] if single else lists
+        return self._recommendations(found, notices)
+
+    def add_items(
+        self, items: Source | Catalogue, *, vectors: np.ndarray | None = None
+    ) -> Recommender:
+        """Let new items be recommended from now on, without training; returns itself.
+
+        They get paths beside the items that are like them and start from what is known of these.
+        No item that was there changes its path. Saved with everything else.
+
+        :param items: only the new ones, in the forms that :meth:`fit` takes a catalogue.
+        :param vectors: theirs, where semantic IDs were made from vectors of yours.
+        :raises DataError: listing everything that is wrong with the items.
+        :raises RequestError: if one is in the catalogue already.
+        """
+        more = items if isinstance(items, Catalogue) else load_catalogue(items)
+        self._model = grow(self.model, more, vectors=vectors)
+        self._forget_catalogue()
+        return self
+
+    def retire_items(self, item_ids: Sequence[str]) -> Recommender:
+        """Never recommend some items from now on; returns itself.
+
+        They stay in histories, and :meth:`restore_items` brings them back. Saved with everything
+        else.
+
+        :raises RequestError: if one is not in the catalogue.
+        """
+        retire(self.model, item_ids)
+        self._forget_catalogue()
+        return self
+
+    def restore_items(self, item_ids: Sequence[str]) -> Recommender:
+        """Let retired items be recommended again; returns itself.
+
+        :raises RequestError: if one is not in the catalogue.
+        """
+        restore(self.model, item_ids)
+        self._forget_catalogue()
+        return self
+
+    def _forget_catalogue(self) -> None:
+        """Drop what was made from the catalogue as it was."""
+        self._words, self._explainer = None, None
+        self._made_ranker, self._made_filters = None, None
 
     def explain(self, history: History, item: str, **how: Unpack[HowToExplain]) -> Explanation:
         """Why an item fits a history: sentences whose every fact was checked, and the evidence.

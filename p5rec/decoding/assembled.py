@@ -68,6 +68,7 @@ class AssembledModel:
         companions: Companions | None = None,
         seed: int,
         vectors: NDArray[np.float32] | None = None,
+        trie: Trie | None = None,
     ) -> AssembledModel:
         """Add the catalogue's item tokens to a base model, and a trie and a prior over them.
 
@@ -75,6 +76,7 @@ class AssembledModel:
         :param companions: of items in the training events, for the history prior.
         :param vectors: a vector an item, as wide as the model, that its tokens' rows start from
             besides their text.
+        :param trie: that of ``ids``, where there is one already.
         """
         fingerprint = base.fingerprint() if recipe.base.mini is None else None
         tokenizer = TextTokenizer(base.tokenizer)
@@ -85,7 +87,7 @@ class AssembledModel:
             tokens = vocabulary.item_tokens(ids) - base.size
             rows = rows + START_LENGTH * rows_from_items(vectors, counts.chosen, tokens)
         item_model = extend_base(base, rows, recipe.adapter)
-        trie = Trie.from_semantic_ids(ids)
+        trie = trie or Trie.from_semantic_ids(ids)
         prior = None
         if recipe.prior.enabled:
             rates = Forgetting(events=recipe.prior.events, days=recipe.prior.days)

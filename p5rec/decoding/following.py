@@ -2,66 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
 import numpy as np
-import torch
+from torch import Tensor
+from typing_extensions import Unpack, override
 
-from p5rec.data.events import Histories
-from p5rec.decoding.beam import Found, begin, walk_on
-from p5rec.decoding.excluded import Excluded
+from p5rec.data.events import Event, Histories
+from p5rec.decoding.beam import begin
 from p5rec.decoding.next_item import NextItemRanker
-from p5rec.decoding.strategies import Strategy
-from p5rec.model.backbone import EncodedPrompt, Prefix, PromptBatch
+from p5rec.decoding.wanted import Wanted
+from p5rec.model.backbone import EncodedPrompt, Prefix, PromptBatch, WalkState
+
+Answer = TypeVar("Answer")
 
 
-class Following:
-    """Answers request after request of one user, encoding the new events alone.
+class Following(NextItemRanker):
+    """Ranks for one user, request after request, encoding the new events alone.
 
     Once a history is longer than the prompt may be, its oldest events leave half a prompt at a
     time and not one by one: the positions of the others then stay, and so does what was encoded.
-    Up to that length the answers are those of :meth:`NextItemRanker.search`.
+    Up to that length the answers are those of the ranker that it was made from.
 
     For causal models; an encoder-decoder reads each prompt anew. Not for several threads.
     """
 
     def __init__(self, ranker: NextItemRanker) -> None:
-        self._ranker = ranker
+        super().__init__(
+            ranker.scorer, ranker.encoder, ranker.head, history=ranker.history, beams=ranker.beams
+        )
         self._version = -1
         self._known: Prefix | None = None
 
-    def prompt(self, histories: Histories) -> EncodedPrompt:
-        """The prompt of the only history in ``histories``."""
+    @override
+    def prompts(self, histories: Histories) -> list[EncodedPrompt]:
         items = np.asarray(histories.items, dtype=np.int64)
-        most = self._ranker.history
-        half = max(1, most // 2)
-        start = max(0, -(-(len(items) - most) // half)) * half
-        return np.concatenate([self._ranker.head, self._ranker.encoder.items(items[start:])])
+        half = max(1, self.history // 2)
+        found = []
+        for user in range(len(histories)):
+            own = items[histories.slice(user)]
+            start = max(0, -(-(len(own) - self.history) // half)) * half
+            found.append(np.concatenate([self.head, self.encoder.items(own[start:])]))
+        return found
 
-    @torch.inference_mode()
-    def search(
-        self,
-        histories: Histories,
-        *,
-        k: int,
-        strategy: Strategy | None = None,
-        excluded: Excluded | None = None,
-    ) -> Found:
-        """The best ``k`` items for the only history in ``histories``."""
-        ranker, backbone = self._ranker, self._ranker.scorer.backbone
-        prompt = self.prompt(histories)
+    @override
+    def _begin(self, prompts: Sequence[EncodedPrompt], *, own: bool) -> tuple[WalkState, Tensor]:
+        if not own or len(prompts) > 1:
+            return super()._begin(prompts, own=own)
+        backbone, (prompt,) = self.scorer.backbone, prompts
         prefix = None
         if self._known is not None and self._version == backbone.version:
             prefix = self._known.shared(prompt)
-        prompts = PromptBatch.from_prompts([prompt]).to(backbone.device)
-        state, hidden = begin(ranker.scorer, prompts, prefix)
+        batch = PromptBatch.from_prompts([prompt]).to(backbone.device)
+        # What is known lies where this walk writes; should it fail, nothing is known any more.
+        self._known = None
+        state, hidden = begin(self.scorer, batch, prefix)
         self._known = backbone.remember(prompt, state, alone=True)
         self._version = backbone.version
-        chooser = (strategy or Strategy()).chooser(k, beams=ranker.beams, seeds=[0])
-        return walk_on(
-            ranker.scorer,
-            state,
-            hidden,
-            chooser,
-            k=k,
-            contexts=ranker.contexts(histories),
-            excluded=excluded,
-        )
+        return state, hidden
+
+
+class Followed(Generic[Answer]):
+    """One user, followed from event to event; made by ``Recommender.follow``.
+
+    ::
+
+        user = recommender.follow(["oats", "milk"])
+        user.recommend(k=5)
+        user.add("honey").recommend(k=5)  # encodes one event
+    """
+
+    def __init__(
+        self,
+        history: Sequence[str | Event],
+        answer: Callable[[Sequence[str | Event], int, Wanted], Answer],
+    ) -> None:
+        """``answer`` recommends after a history; it is asked anew at each :meth:`recommend`."""
+        self._events = list(history)
+        self._answer = answer
+
+    @property
+    def history(self) -> list[str | Event]:
+        """All events so far, oldest first."""
+        return list(self._events)
+
+    def add(self, event: str | Event) -> Followed[Answer]:
+        """The newest event; returns itself."""
+        self._events.append(event)
+        return self
+
+    def recommend(self, *, k: int = 10, **wanted: Unpack[Wanted]) -> Answer:
+        """What comes next now: what ``Recommender.recommend`` says of the whole history.
+
+        Once the history is longer than the recipe lets a prompt be, its beginning is left out half
+        a prompt at a time, and the two may differ.
+        """
+        return self._answer(self._events, k, wanted)

@@ -9,9 +9,10 @@ from hashlib import blake2b
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from p5rec.data.events import Histories
-from p5rec.decoding.beam import Found, walk
+from p5rec.decoding.beam import Found, begin, walk_on
 from p5rec.decoding.diversity import most_marginal
 from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.history_prior import Contexts
@@ -19,7 +20,7 @@ from p5rec.decoding.leaning import Lean, Leaning, Together
 from p5rec.decoding.node_mask import NodeMask
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.strategies import POOL, Strategy
-from p5rec.model.backbone import EncodedPrompt, Prefix, PromptBatch
+from p5rec.model.backbone import EncodedPrompt, Prefix, PromptBatch, WalkState
 from p5rec.model.prompt_encoding import PromptEncoder
 
 IntArray = NDArray[np.int64]
@@ -164,18 +165,23 @@ class NextItemRanker:
         given = [chosen.prompts[user] for user in at]
         own = self.prompts(histories)
         prompts = [mine if one is None else one for one, mine in zip(given, own, strict=True)]
-        prefix = self._shared_prefix() if all(prompt is None for prompt in given) else None
         with torch.inference_mode():
-            found = walk(
+            state, hidden = self._begin(prompts, own=all(prompt is None for prompt in given))
+            found = walk_on(
                 self.scorer,
-                PromptBatch.from_prompts(prompts).to(self.scorer.backbone.device),
+                state,
+                hidden,
                 strategy.chooser(wanted, beams=beams, seeds=_seeds(histories, chosen.seed)),
                 k=wanted,
                 contexts=contexts,
                 excluded=self._excluded(at, chosen),
-                prefix=prefix,
             )
         return self._spread(found, k, strategy.diversity) if strategy.diversity else found
+
+    def _begin(self, prompts: Sequence[EncodedPrompt], *, own: bool) -> tuple[WalkState, Tensor]:
+        """Encode prompts; ``own`` says that all are those of histories, which share their head."""
+        batch = PromptBatch.from_prompts(prompts).to(self.scorer.backbone.device)
+        return begin(self.scorer, batch, self._shared_prefix() if own else None)
 
     def _excluded(self, users: list[int], chosen: Selection) -> Excluded | None:
         denied = [chosen.denied[user] for user in users]

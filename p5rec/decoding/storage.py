@@ -18,6 +18,7 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.data.item_counts import ItemCounts
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.companions import Companions
+from p5rec.decoding.trie_files import open_trie, save_trie
 from p5rec.errors import BundleError
 from p5rec.ids.semantic_ids import SemanticIDs
 from p5rec.model.base_models import BaseModel, load_base, make_mini
@@ -29,6 +30,7 @@ from p5rec.prompting.templates import load_templates
 WEIGHTS = "adapter/adapter.safetensors"
 WORDING = "wording.json"
 COMPANIONS = "companions.safetensors"
+TRIE = "trie"
 
 
 def save_model(model: AssembledModel, path: Path, about: dict[str, Any]) -> None:
@@ -48,6 +50,7 @@ def save_model(model: AssembledModel, path: Path, about: dict[str, Any]) -> None
             told = json.dumps(model.wording, ensure_ascii=False)
             (folder / WORDING).write_text(told, encoding="utf-8")
         model.base.tokenizer.save_pretrained(folder / "tokenizer")
+        save_trie(model.scorer.trie, folder / TRIE)
         (folder / WEIGHTS).parent.mkdir()
         save_file(_weights(model), folder / WEIGHTS)
         prior = model.scorer.prior
@@ -75,10 +78,12 @@ def load_model(path: Path) -> tuple[AssembledModel, dict[str, Any]]:
         catalogue,
         SemanticIDs.from_arrays(load_arrays(path / "semantic_ids.safetensors")),
         load_templates(path / "prompts"),
-        _base(recipe, path / "tokenizer"),
+        pristine_base(recipe, PreTrainedTokenizerFast.from_pretrained(path / "tokenizer")),
         counts=ItemCounts.none(len(catalogue)),
         companions=_companions(path / COMPANIONS),
         seed=0,
+        # Every byte was compared with the manifest already; bundles of before hold no trie.
+        trie=open_trie(path / TRIE, check=False) if (path / TRIE).is_dir() else None,
     )
     if model.base_fingerprint != manifest["base_sha256"]:
         raise BundleError(
@@ -95,11 +100,24 @@ def _companions(path: Path) -> Companions | None:
     return Companions.from_arrays(load_arrays(path)) if path.exists() else None
 
 
-def _base(recipe: Recipe, tokenizer: Path) -> BaseModel:
+def pristine_base(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> BaseModel:
+    """The base model of a recipe as it was before item tokens; a mini's weights are to be copied.
+
+    :param tokenizer: of a mini; a pretrained model comes with its own.
+    :raises RecipeError: if a pretrained model cannot be found.
+    """
     if recipe.base.mini is None:
         return load_base(recipe.base, texts=(), seed=0)
-    read = PreTrainedTokenizerFast.from_pretrained(tokenizer)
-    return BaseModel(make_mini(recipe.base, len(read), seed=0), read)
+    return BaseModel(make_mini(recipe.base, len(tokenizer), seed=0), tokenizer)
+
+
+def copy_weights(one: AssembledModel, other: AssembledModel) -> None:
+    """Give a model what another one learned, as far as shapes agree."""
+    learned = _weights(one)
+    with torch.no_grad():
+        for name, value in [*other.scorer.named_parameters(), *other.scorer.named_buffers()]:
+            if name in learned and learned[name].shape == value.shape:
+                value.copy_(learned[name])
 
 
 def _weights(model: AssembledModel) -> dict[str, Tensor]:

@@ -99,6 +99,14 @@ class Trie:
         live[self.leaf_of_item[rows]] = False
         return replace(self, live=live)
 
+    def with_restored(self, rows: IntArray) -> Trie:
+        """The trie with retired items live again."""
+        if self.live is None:
+            return self
+        live = self.live.copy()
+        live[self.leaf_of_item[rows]] = True
+        return replace(self, live=None if live.all() else live)
+
     @property
     def depth(self) -> int:
         """Number of codes in a semantic ID."""

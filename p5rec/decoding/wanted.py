@@ -153,6 +153,8 @@ class Plan:
         if mask is not None and condition is not None and not mask.count:
             return f"nothing is left: {self._filters.explain_empty(condition)}"
         left = np.ones(trie.n_items, dtype=bool) if trie.live is None else trie.live.copy()
+        if not left.any():
+            return "nothing is left: all items are retired"
         if mask is not None:
             left &= mask.leaves
         if self._allowed is not None:
