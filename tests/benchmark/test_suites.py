@@ -1,6 +1,8 @@
 """Suites: read from TOML, run whole, and never fit twice what is there."""
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pyarrow.csv
@@ -8,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from shop import write_shop, write_small_recipe
 
-from p5rec import resources
+from p5rec import cli, resources
 from p5rec.benchmark import run as run_module
 from p5rec.benchmark.run import Run, run_suite
 from p5rec.benchmark.suite import Suite
@@ -96,7 +98,9 @@ def test_means_are_those_of_the_seeds(found):
     for metric in METRICS:
         each = [run["plain"][metric] for run in found["runs"]]
         assert found["plain"][metric]["mean"] == pytest.approx(sum(each) / 2, abs=2e-5)
-        assert found["plain"][metric]["sd"] == pytest.approx(abs(each[0] - each[1]) / 2**0.5, abs=3e-5)
+        assert found["plain"][metric]["sd"] == pytest.approx(
+            abs(each[0] - each[1]) / 2**0.5, abs=3e-5
+        )
 
 
 def test_what_is_finished_is_not_fitted_again(run, found, monkeypatch):
@@ -159,3 +163,77 @@ def test_nothing_held_out_is_refused(run, world, tmp_path):
     pq.write_table(pq.read_table(world / "items.parquet"), tmp_path / "items.parquet")
     with pytest.raises(RequestError, match="holds nothing out"):
         run_suite(Run(**{**vars(run), "data": Path(tmp_path)}), reporter=SILENT)
+
+
+def call(*words, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["p5rec", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    return left.value.code
+
+
+def test_the_command_line_gives_the_same_figures(found, world, tmp_path, monkeypatch, capsys):
+    words = ["evaluate", "--suite", world / "shop.toml", "--data", world, "--seeds", "0,1"]
+    words += ["--recipe", world / "small.toml", "--baselines", "popularity", "--budgets", "0.02"]
+    words += ["--work", world / "work", "--out", tmp_path / "new" / "shop.json", "-q"]
+    assert call(*words, "--json", monkeypatch=monkeypatch) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == json.loads((tmp_path / "new" / "shop.json").read_text(encoding="utf-8"))
+    assert told["plain"] == found["plain"]
+    assert told["command"].startswith("p5rec evaluate --suite")
+    assert call(*words, monkeypatch=monkeypatch) == 0
+    assert "popularity" in capsys.readouterr().out
+
+
+SHELL_MISTAKES = {
+    "nothing": ([], "--suite"),
+    "bundle and suite": (["bundle", "--suite", "yelp"], "Leave it out"),
+    "no data": (["--suite", "yelp"], "--data"),
+    "unknown suite": (["--suite", "yelb"], "yelp"),
+    "seeds": (["--suite", "yelp", "--seeds", "one"], "--seeds"),
+    "no seed": (["--suite", "shop.toml", "--data", ".", "--seeds", ""], "no seed"),
+    "baseline": (["--suite", "yelp", "--baselines", "magic"], "item-knn"),
+    "empty folder": (["--suite", "yelp", "--data", "nope"], "interactions.parquet"),
+}
+
+
+@pytest.mark.parametrize("name", SHELL_MISTAKES)
+def test_a_mistake_is_told_and_exits_with_2(name, world, monkeypatch, capsys):
+    words, expected = SHELL_MISTAKES[name]
+    monkeypatch.chdir(world)
+    assert call("evaluate", *words, "-q", monkeypatch=monkeypatch) == 2
+    printed = capsys.readouterr()
+    assert expected in printed.err
+    assert not printed.out
+
+
+def test_the_results_page_shows_the_figures(found, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="the extra report is not installed")
+    script = Path(resources.__file__).parent.parent / "eval" / "results_page.py"
+    spec = importlib.util.spec_from_file_location("results_page", script)
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    (tmp_path / "shop.json").write_text(json.dumps(found), encoding="utf-8")
+    (tmp_path / "other.json").write_text("[]", encoding="utf-8")
+    monkeypatch.setattr(page, "RESULTS", tmp_path)
+    monkeypatch.setattr(page, "PAGE", tmp_path / "README.md")
+    page.main()
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    for protocol in ("plain", "unseen"):
+        assert f"{found[protocol]['ndcg@10']['mean']:.4f}" in text
+        assert f"{found['baselines']['popularity'][protocol]['recall@10']:.4f}" in text
+    assert (tmp_path / "shop.png").stat().st_size > 1000
+
+
+def test_published_figures_name_suites_and_protocols():
+    script = Path(resources.__file__).parent.parent / "eval" / "published.toml"
+    import tomllib
+
+    methods = tomllib.loads(script.read_text(encoding="utf-8"))["method"]
+    for method in methods:
+        assert method["protocol"] in ("plain", "unseen")
+        assert method["read"] in ("own", "other")
+        rows = {name: row for name, row in method.items() if isinstance(row, list)}
+        assert rows
+        assert set(rows) <= set(resources.names("suites"))
+        assert all(len(row) == 4 and max(row) < 0.2 for row in rows.values())
