@@ -33,8 +33,8 @@ class Reference(BaseModel):
 class Suite(BaseModel):
     """One benchmark.
 
-    ``ids``, ``prompting`` and ``decoding`` say what the catalogue needs and take the place of what
-    the recipe says there.
+    ``ids``, ``prior``, ``prompting`` and ``decoding`` say what the catalogue needs and take the
+    place of what the recipe says there.
 
     >>> Suite.load("amazon-beauty").split
     'leave-one-out'
@@ -49,6 +49,7 @@ class Suite(BaseModel):
     baselines: tuple[Rival, ...] = ("popularity",)
     reference: Reference | None = None
     ids: Mapping[str, Any] = {}
+    prior: Mapping[str, Any] = {}
     prompting: Mapping[str, Any] = {}
     decoding: Mapping[str, Any] = {}
 
@@ -110,7 +111,7 @@ class Suite(BaseModel):
         :raises RecipeError: if the suite names a setting that recipes do not have.
         """
         given = recipe.model_dump()
-        for section in ("ids", "prompting", "decoding"):
+        for section in ("ids", "prior", "prompting", "decoding"):
             given[section] |= getattr(self, section)
         try:
             return Recipe.model_validate(given)
