@@ -26,10 +26,12 @@ from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.storage import load_model, save_model
 from p5rec.decoding.wanted import Plan, Wanted
 from p5rec.errors import NotFittedError, RecipeError, RequestError
+from p5rec.language.conversation import Conversation
 from p5rec.language.explain import Explainer, HowToExplain
 from p5rec.language.explanation import Explanation
 from p5rec.language.matching import lean_of
 from p5rec.language.requests import Request, ShopWords, denied_rows
+from p5rec.language.saved_conversation import Settings, Turn, read_saved
 from p5rec.language.wording import Wording
 from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.recipe import Recipe
@@ -366,6 +368,44 @@ class Recommender:
         if wanted.get("steer") is not None:
             raise RequestError("ask takes no steer. Say it in the request, or use recommend.")
         return self._answer(Request.parse(request, self._shop_words), history, k, wanted)
+
+    def conversation(
+        self,
+        *,
+        history: History = (),
+        k: int = 10,
+        saved: str | None = None,
+        **wanted: Unpack[Wanted],
+    ) -> Conversation[Recommendations]:
+        """Requests that build on each other; :class:`Conversation` tells how.
+
+        ::
+
+            chat = recommender.conversation(history=["oats"])
+            chat.ask("a snack, no chips")
+            chat.ask("cheaper, and more like the second")
+            chat = recommender.conversation(saved=chat.to_json())
+
+        :param saved: what ``to_json`` of an earlier one wrote, to go on with it: history, ``k`` and
+            what is wanted are those of then.
+        :raises RequestError: if ``saved`` is none, or ``k`` cannot be.
+        """
+        settings = Settings(history, k, wanted)
+        turns: Sequence[Turn] = ()
+        if saved is not None:
+            settings, turns = read_saved(saved)
+        self._check_k(settings.k)
+
+        def answer(request: Request, unwanted: Sequence[str]) -> Recommendations:
+            own = settings.wanted or {}
+            there = self.catalogue.rows_of(unwanted) >= 0
+            never = [item for item, known in zip(unwanted, there, strict=True) if known]
+            deny = [*own.get("deny", ()), *never]
+            return self._answer(request, settings.history, settings.k, {**own, "deny": deny})
+
+        made = Conversation(self.catalogue, self._shop_words, answer, settings=settings)
+        made.restore(turns)
+        return made
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write everything to one folder; a reader sees the old one or the new one.

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from p5rec.cli.common import history_of, listed, load_bundle, print_answer, print_items
+from p5rec.cli.common import (
+    history_of,
+    listed,
+    load_bundle,
+    print_answer,
+    print_chat_error,
+    print_items,
+    print_turn,
+)
 from p5rec.cli.options import (
     Allow,
     AsJson,
@@ -82,6 +92,49 @@ def ask(
     recommender = load_bundle(bundle)
     found = recommender.ask(request, history=history_of(history), k=k, **wanted)
     print_items(recommender, found, as_json, quiet)
+
+
+def chat(
+    bundle: Bundle,
+    history: HistoryText = "",
+    k: K = 10,
+    exclude_history: ExcludeHistory = False,
+    filter_text: FilterText = None,
+    saved: Annotated[
+        Path | None, typer.Option(help="Go on with the conversation in this file, and keep it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON a turn.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Answer requests from standard input, a line each; each refines the one before."""
+    recommender = load_bundle(bundle)
+    earlier = saved.read_text(encoding="utf-8") if saved is not None and saved.exists() else None
+    wanted = _wanted(exclude_history, filter_text, None, "", None, None, 0)
+    conversation = recommender.conversation(
+        history=history_of(history), k=k, saved=earlier, **wanted
+    )
+    for text in _lines():
+        try:
+            found = conversation.ask(text)
+        except RequestError as error:
+            print_chat_error(str(error), as_json)
+            continue
+        print_turn(recommender, text, found, as_json, quiet)
+    if saved is not None:
+        saved.write_text(conversation.to_json(), encoding="utf-8")
+
+
+def _lines() -> Iterator[str]:
+    """What is typed, line by line, with a prompt where a person types; empty lines are left out."""
+    typed = sys.stdin.isatty()
+    while True:
+        if typed:
+            print("> ", end="", file=sys.stderr, flush=True)  # noqa: T201
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            yield line.rstrip("\n")
 
 
 def explain(

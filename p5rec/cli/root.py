@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from p5rec import __version__
-from p5rec.cli.answers import ask, explain, recommend
+from p5rec.cli.answers import ask, chat, explain, recommend
 from p5rec.cli.demo import demo
 from p5rec.cli.evaluate import evaluate
 from p5rec.cli.fit import fit
@@ -26,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (fit, recommend, ask, explain, evaluate, demo):
+for command in (fit, recommend, ask, chat, explain, evaluate, demo):
     app.command()(command)
 app.command("ls")(list_shipped)
 app.command("cp")(copy_shipped)
