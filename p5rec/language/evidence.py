@@ -16,6 +16,9 @@ from p5rec.language.facts import ItemFacts, facts_of
 
 IntArray = NDArray[np.int64]
 
+SHARE = 0.2
+"""Of the heaviest weight: what weighs less is not worth being named beside it."""
+
 
 def measure_evidence(
     ranker: NextItemRanker,
@@ -33,7 +36,8 @@ def measure_evidence(
     were. Of a history with more than ``considered`` distinct items these are tried: the suggested
     item itself, then by turns the most recent and those that share most with the suggested item
     (the information of shared attributes, see ``ItemFacts``). An item whose absence does not
-    lower the log-probability carried nothing and is left out. In the same pass, items of the
+    lower the log-probability carried nothing and is left out, as is what weighs less than a fifth
+    of the heaviest. In the same pass, items of the
     history that share a telling attribute with the suggested one are taken out together.
 
     :param items: the item to account for, one catalogue row a history, ``int64[U]``.
@@ -130,7 +134,8 @@ class _Trial:
             self._event(*pair) for pair in zip(self.single.tolist(), single.tolist(), strict=True)
         ]
         carried = sorted(tried, key=lambda event: -event.weight)[:most]
-        events = tuple(event for event in carried if event.weight > 0)
+        heaviest = carried[0].weight if carried else 0.0
+        events = tuple(event for event in carried if event.weight > max(0.0, SHARE * heaviest))
         return Evidence(
             self.item,
             float(scores[0]),

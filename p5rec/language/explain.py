@@ -124,7 +124,7 @@ class Explainer:
         """
         if sentences < 1:
             raise RequestError(
-                f"{sentences} sentences were asked for; expected at least 1. Ask so."
+                f"{sentences} sentences were asked for; expected at least 1. Ask for some."
             )
         wanted = np.asarray(items, dtype=np.int64)
         spoken = language or self._language

@@ -110,9 +110,17 @@ class StatementWalk:
         }
 
     def _add(self, which: tuple[int, int], sentence: Sequence[int]) -> None:
+        if not sentence or self._has(sentence):
+            return
         node = self._root
         for token in sentence:
             node = node.next.setdefault(token, _Node())
             node.statements.add(which[0])
-        if node is not self._root and node.ends is None:
-            node.ends = which
+        node.ends = which
+
+    def _has(self, sentence: Sequence[int]) -> bool:
+        """Whether an earlier statement is said with the same tokens."""
+        node: _Node | None = self._root
+        for token in sentence:
+            node = None if node is None else node.next.get(token)
+        return node is not None and node.ends is not None

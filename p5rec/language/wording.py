@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from p5rec.errors import TrainingError
@@ -22,6 +21,8 @@ from p5rec.language.words import fold, words
 
 OPENINGS = 12
 MOST_THINGS = 3
+TAIL = 3
+"""Of so many words at an opening's end one says whether it is about the person."""
 _WORD = re.compile(r"[^\W_]+(?:['’\-&][^\W_]+)*")
 _CUT = re.compile(
     r"[.;:()\"“”!?]|\b(?:who|looking|here|under|about|along with|set|filled|written|narrated|"
@@ -46,6 +47,10 @@ _TOLD = frozenset(
         "mentioned expressed experience previously "
     )
 )
+_PEOPLE = frozenset(
+    words("enthusiast lover buff admirer devotee family couple foodie drinker student adult")
+)
+_LIKING = frozenset(words("enjoy appreciate love like prefer fan drawn"))
 _NOUN_AFTER = frozenset(words("of in with that for at on from to which who by as is are "))
 
 
@@ -116,7 +121,9 @@ class Wording:
                 thing = _DETERMINERS.sub("", _DETERMINERS.sub("", speak(part.strip())))
                 named = _WORD.findall(thing)
                 if 1 <= len(named) <= 6 and fold(named[-1]) in self.nouns and telling(thing):
-                    if fold(named[0]) in PLAIN or all(word[0].isupper() for word in named):
+                    if fold(named[-1]) in _PEOPLE or fold(named[0]) in PLAIN:
+                        continue
+                    if all(word[0].isupper() for word in named):
                         continue
                     found.setdefault(" ".join(words(thing)), thing)
         return list(found.values())
@@ -134,28 +141,44 @@ class Wording:
         return sorted(things, key=lambda thing: -self.worth(thing, theirs))
 
     def sentences(self, item_words: str, user_words: str, *, openings: int = 4) -> list[list[str]]:
-        """Sentences to choose from, for the first and for the second place; all of them hold."""
-        item, user = Records([item_words]), Records([item_words, user_words])
+        """Sentences to choose from, for the first and for the second place; all of them hold.
+
+        What is said of the item stands in its record; what the person is said to like, in either.
+        """
         offered = self.evidence(item_words, user_words)
-        liked = [
-            thing
-            for thing in sorted(self.things(user_words), key=lambda one: -self.worth(one))
-            if not item.support(thing)
+        item = Records([item_words])
+        liked = sorted(self.things(user_words), key=lambda one: -self.worth(one))
+        liked = [thing for thing in liked if not item.support(thing)]
+        first = self._place(self.first, offered, offered or liked, openings)
+        later = self._place(
+            self.later, offered[MOST_THINGS:], offered[MOST_THINGS:] + liked, openings
+        )
+        either = Records([item_words, user_words])
+        places = [
+            [text for text, of_user in place if (either if of_user else item).verify(text).holds]
+            for place in (first, later)
         ]
-        places = []
-        for number, (kinds, things) in enumerate(
-            ((self.first, offered or liked), (self.later, offered[MOST_THINGS:] + liked))
-        ):
-            known = item if not number and offered else user
-            texts = (
-                f"{opening} {listed(_sized(things, most))}."
-                for opening, _ in kinds[:openings]
-                for most in (MOST_THINGS, 2)
-                if things
-            )
-            kept = (text for text in texts if known.verify(text).holds)
-            places.append(list(dict.fromkeys(islice(kept, 2 * openings))))
         return [place for place in places if place]
+
+    def _place(
+        self,
+        kinds: Sequence[tuple[str, int]],
+        offered: Sequence[str],
+        liked: Sequence[str],
+        most: int,
+    ) -> list[tuple[str, bool]]:
+        """Sentences for one place, and of each whether it is about the person."""
+        found: dict[str, bool] = {}
+        used = 0
+        for opening, _ in kinds:
+            of_user = not _LIKING.isdisjoint(words(opening)[-TAIL:])
+            things = liked if of_user else offered
+            if not things or used == most:
+                continue
+            used += 1
+            for size in (MOST_THINGS, MOST_THINGS - 1):
+                found.setdefault(f"{opening} {listed(_sized(things, size))}.", of_user)
+        return list(found.items())
 
 
 def _commonest(openings: Counter[str]) -> list[tuple[str, int]]:
@@ -203,7 +226,13 @@ def _opening(sentence: str) -> str:
         end, last = found.end(), found.group()
     opening = sentence[:end]
     said = words(opening)
-    fits = bool(last) and fold(last) in _ENDS and len(said) > 2 and '"' not in opening and _TOLD.isdisjoint(said)
+    fits = (
+        bool(last)
+        and fold(last) in _ENDS
+        and len(said) > 2
+        and '"' not in opening
+        and _TOLD.isdisjoint(said)
+    )
     return opening if fits else ""
 
 

@@ -16,11 +16,12 @@ from p5rec.decoding.history_prior import HistoryPrior
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.trie import Trie
-from p5rec.errors import DecodingError, TemplateError
+from p5rec.errors import DecodingError, RequestError, TemplateError
 from p5rec.ids.semantic_ids import SemanticIDs
 from p5rec.language import explain as explain_module
 from p5rec.language.evidence import measure_evidence, without
 from p5rec.language.explain import Explainer
+from p5rec.language.faithfulness import measure_faithfulness
 from p5rec.language.generate import write
 from p5rec.language.phrases import load_phrases
 from p5rec.language.sentences import Sentence
@@ -245,3 +246,64 @@ def test_with_nothing_to_say_it_says_so(gpt2: Tiny, monkeypatch: pytest.MonkeyPa
 def test_a_template_for_explanations_is_needed(gpt2: Tiny) -> None:
     with pytest.raises(TemplateError, match="explanation"):
         Explainer(gpt2.ranker, SHOP, TemplateSet(()), end=gpt2.end)
+
+
+def test_groups_are_weighed_together(gpt2: Tiny) -> None:
+    people, item = histories(HISTORY), np.array([OAT])
+    (evidence,) = measure_evidence(gpt2.ranker, people, item, SHOP)
+    full = gpt2.ranker.score(people, item)[0]
+    assert len(evidence.tried) == len(set(HISTORY))
+    assert [event.position for event in evidence.tried] == sorted(
+        event.position for event in evidence.tried
+    )
+    for group in evidence.groups:
+        assert len(group.items) > 1
+        less = gpt2.ranker.score(without(people, [np.array(group.items)]), item)[0]
+        assert group.weight == pytest.approx(full - less, abs=1e-4)
+        assert group.count == sum(row in group.items for row in HISTORY)
+
+
+def test_what_weighs_little_beside_the_heaviest_is_not_named(gpt2: Tiny) -> None:
+    (evidence,) = measure_evidence(gpt2.ranker, histories(HISTORY), np.array([GREEK]), SHOP, most=9)
+    heaviest = evidence.events[0].weight
+    assert all(event.weight > 0.2 * heaviest for event in evidence.events)
+
+
+def test_faithfulness_is_the_drop_without_what_is_named(gpt2: Tiny) -> None:
+    people = histories(HISTORY, [], HISTORY, [SOY])
+    items = np.array([GREEK, OAT, STRAWBERRY, OAT])
+    evidence = measure_evidence(gpt2.ranker, people, items, SHOP, most=1)
+    measured = measure_faithfulness(gpt2.ranker, people, evidence, draws=4)
+    # No history, and a history of one item that is all of the evidence, say nothing.
+    kept = [one for one in (evidence[0], evidence[2]) if one.events]
+    assert len(measured.named) == len(measured.random) == len(kept)
+    assert measured.named[0] == pytest.approx(evidence[0].events[0].weight, abs=1e-4)
+    low, high = measured.interval(draws=50)
+    assert low <= measured.ratio <= high
+    assert measured.ratio > 1
+
+
+@pytest.mark.parametrize("language", ["de", "es", "fr"])
+def test_explanations_in_another_language_have_claims_that_hold(tiny: Tiny, language: str) -> None:
+    explainer = Explainer(tiny.ranker, SHOP, load_templates(), end=tiny.end)
+    people, items = histories(HISTORY, [SOY]), np.array([GREEK, OAT])
+    english = explainer.explain(people, items, generate=False)
+    for generate in (True, False):
+        found = explainer.explain(people, items, generate=generate, language=language, sentences=3)
+        for one, other in zip(found, english, strict=True):
+            assert one.text != other.text
+            assert one.claims
+            assert all(claim.supported for claim in one.claims)
+
+
+def test_as_many_sentences_as_asked_for(gpt2: Tiny) -> None:
+    explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
+    for most in (1, 2, 3):
+        (found,) = explainer.explain(
+            histories(HISTORY), np.array([GREEK]), generate=False, sentences=most
+        )
+        assert 1 <= found.text.count(".") <= most + found.text.count("5.3")
+    with pytest.raises(RequestError, match="expected at least 1"):
+        explainer.explain(histories(HISTORY), np.array([GREEK]), sentences=0)
+    with pytest.raises(RequestError, match="no phrases for the language 'xx'"):
+        explainer.explain(histories(HISTORY), np.array([GREEK]), language="xx")

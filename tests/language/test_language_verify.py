@@ -331,3 +331,25 @@ def test_an_explanation_is_plain_data() -> None:
     assert as_ids["evidence"]["events"][0]["item"] == "sku-2"
     assert {entry["attribute"] for entry in as_ids["evidence"]["shared"]} == {"brand", "category"}
     assert str(explanation) == "It is by Chobani."
+
+
+@pytest.mark.parametrize(
+    ("item", "written", "rewritten"),
+    [
+        (STRAWBERRY, "It is by Lindt.", "It is by Chobani."),
+        (STRAWBERRY, "It is from the category Chips.", "It is from the category Yogurt."),
+        (STRAWBERRY, "It costs $3.", "It costs $1.20."),
+        (STRAWBERRY, "You chose Greek Yogurt Vanilla twice.",
+         "You chose Greek Yogurt Vanilla 3 times."),
+        (STRAWBERRY, "You chose Oat Milk Barista.", ""),
+        (STRAWBERRY, "It is delicious.", ""),
+        (MILK_CHOCOLATE, "It costs $3.", ""),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_rewritten_where_the_record_says_what_is_right(
+    item: int, written: str, rewritten: str
+) -> None:
+    verdict = VERIFIER.verify(written, item=item, history_rows=HISTORY, rewrite=True)
+    assert verdict.text == rewritten
+    assert verdict.refused == (written,)
+    assert not VERIFIER.verify(written, item=item, history_rows=HISTORY).text

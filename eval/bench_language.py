@@ -1,0 +1,262 @@
+"""Measures explanations: the check, faithfulness, speed, and wording against a published model.
+
+    python eval/bench_language.py verifier
+    python eval/bench_language.py faithfulness BUNDLE_BEAUTY BUNDLE_GROCERIES --data FOLDER
+    python eval/bench_language.py xrec --data FOLDER
+
+FOLDER holds ``amazon-beauty``, ``xrec-amazon`` and ``xrec-yelp``. Each part writes its keys into
+``eval/results/language.json`` and leaves the others as they are. Needs ``p5rec[text]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import itertools
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+import verifier_cases
+
+from p5rec.data import sources
+from p5rec.language.evidence import measure_evidence
+from p5rec.language.faithfulness import measure_faithfulness
+from p5rec.language.reviews import known_of
+from p5rec.language.support import Records
+from p5rec.model.recipe import Recipe
+from p5rec.recommender import Recommender
+
+RESULTS = Path(__file__).parent / "results" / "language.json"
+XREC = {"books": "xrec-amazon", "yelp": "xrec-yelp"}
+CASES = 200
+MINUTES = 4.0
+
+
+def verifier() -> dict[str, Any]:
+    told = verifier_cases.judge()
+    claims = told["all"]["claims"]
+    return {
+        "verifier_precision": round(claims["precision"], 4),
+        "verifier_recall": round(claims["recall"], 4),
+        "verifier": {part: told[part] for part in ("all", "written", "unseen")},
+    }
+
+
+def faithfulness(bundles: dict[str, Path], data: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {"faithfulness": {}, "faithfulness_details": {}}
+    for name, bundle in bundles.items():
+        recommender = Recommender.from_pretrained(bundle)
+        source = (
+            sources.folder(data / "amazon-beauty")
+            if name == "beauty"
+            else sources.complete_journey()
+        )
+        cases = recommender.held_out(source.events)
+        chosen = np.random.default_rng(0).permutation(len(cases))[:CASES]
+        histories = cases.histories.take(chosen)
+        items = recommender.rank(histories, k=1).flatten()
+        ranker = recommender.model.ranker()
+        evidence = measure_evidence(ranker, histories, items, recommender.catalogue)
+        measured = measure_faithfulness(ranker, histories, evidence)
+        found["faithfulness"][name] = round(measured.ratio, 2)
+        found["faithfulness_details"][name] = {
+            "cases": len(measured.named),
+            "drop_named": round(float(measured.named.mean()), 4),
+            "drop_random": round(float(measured.random.mean()), 4),
+            "interval": [round(end, 2) for end in measured.interval()],
+        }
+        found |= explained(recommender, histories, items) if name == "beauty" else {}
+        found.setdefault("explanations", {})[name] = passed(recommender, histories, items)
+    return found
+
+
+def explained(recommender: Recommender, histories: Any, items: np.ndarray) -> dict[str, Any]:
+    """How often a second 10 items of one history are explained, from evidence alone."""
+    one = histories.take(np.zeros(10, dtype=np.int64))
+    ranked = recommender.rank(histories.take(np.array([0])), k=10).flatten()
+    taken = []
+    for _ in range(20):
+        begun = time.perf_counter()
+        recommender.explain_rows(one, ranked, generate=False)
+        taken.append(time.perf_counter() - begun)
+    return {
+        "explain_per_second": round(10 / float(np.median(taken)), 1),
+        "explain_ten_items_seconds": round(float(np.median(taken)), 4),
+        "explain_threads": torch.get_num_threads(),
+    }
+
+
+def passed(recommender: Recommender, histories: Any, items: np.ndarray) -> dict[str, Any]:
+    """What the model writes, chosen among statements and freely, and what the check lets pass."""
+    told = {}
+    for name, generate in (("statements", True), ("freely", "freely")):
+        found = recommender.explain_rows(histories, items, generate=generate)
+        written = [one.source == "generated" for one in found]
+        claims = [claim.supported for one in found for claim in one.claims]
+        told[name] = {
+            "explanations": len(found),
+            "written_by_the_model": round(float(np.mean(written)), 4),
+            "claim_precision": round(float(np.mean(claims)), 4),
+            "different_texts": round(len({one.text for one in found}) / len(found), 4),
+        }
+    return told
+
+
+def xrec(data: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {"xrec": {}, "xrec_details": {}}
+    for name, folder in XREC.items():
+        rows = pq.read_table(data / folder / "explanations.parquet").to_pylist()
+        found["xrec"][name], found["xrec_details"][name] = one_xrec(rows)
+    return found
+
+
+def one_xrec(rows: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train on the explanations of four fifths of the users; compare on the others'."""
+    users = sorted({row["user_id"] for row in rows})
+    drawn = np.random.default_rng(0).permutation(len(users))[: len(users) // 5]
+    test = {users[at] for at in drawn}
+    learnt = [row for row in rows if row["user_id"] not in test]
+    asked = [row for row in rows if row["user_id"] in test and row["xrec_output"]]
+    recommender = fitted(rows, learnt)
+    begun = time.perf_counter()
+    explanations = recommender.explain_all(
+        [[]] * len(asked),
+        [row["item_id"] for row in asked],
+        about=[known_of({"likes": row["user_summary"]}) for row in asked],
+    )
+    seconds = time.perf_counter() - begun
+    texts = {
+        "ours": [one.text for one in explanations],
+        "xrec": [row["xrec_output"].strip() for row in asked],
+        "reference": [row["explanation"] for row in asked],
+    }
+    references = texts["reference"]
+    figures = {name: measured(found, references, asked) for name, found in texts.items()}
+    details = {
+        "test": len(asked),
+        "train": len(learnt),
+        "written_by_the_model": float(np.mean([one.source == "generated" for one in explanations])),
+        "texts_per_second": round(len(asked) / seconds, 1),
+        "steps": recommender.about["training"]["steps"],
+        "examples": [
+            {"item": row["title"], **{name: found[at] for name, found in texts.items()}}
+            for at, row in enumerate(asked[:10])
+        ],
+    }
+    return figures, details
+
+
+def fitted(rows: list[dict[str, Any]], learnt: list[dict[str, Any]]) -> Recommender:
+    events = pa.table(
+        {
+            "user_id": [row["user_id"] for row in learnt],
+            "item_id": [row["item_id"] for row in learnt],
+            "position": list(range(len(learnt))),
+            "explanation": [row["explanation"] for row in learnt],
+        }
+    )
+    items = {row["item_id"]: row for row in rows}
+    catalogue = pa.table(
+        {
+            "item_id": list(items),
+            "title": [html.unescape(row["title"]) for row in items.values()],
+            "description": [row["item_summary"] for row in items.values()],
+        }
+    )
+    people = {row["user_id"]: row["user_summary"] for row in learnt}
+    users = pa.table({"user_id": list(people), "likes": list(people.values())})
+    recipe = Recipe.load("gpt2-mini")
+    prompting = recipe.prompting.model_copy(update={"text": 160})
+    training = recipe.training.model_copy(
+        update={"tasks": {"next_item": 0.05, "reason": 0.95}, "epochs": 8.0, "validations": 1}
+    )
+    recipe = recipe.model_copy(update={"prompting": prompting, "training": training})
+    return Recommender.from_base("gpt2-mini", recipe=recipe).fit(
+        events, catalogue, users=users, max_minutes=MINUTES
+    )
+
+
+def measured(
+    texts: Sequence[str], references: Sequence[str], rows: Sequence[dict[str, Any]]
+) -> dict[str, float]:
+    """Measures of likeness, variety and truth of texts."""
+    import sacrebleu
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"])
+    rouge = [scorer.score(*pair) for pair in zip(references, texts, strict=True)]
+    records = [Records([row["title"], row["item_summary"], row["user_summary"]]) for row in rows]
+    item_alone = [Records([row["title"], row["item_summary"]]) for row in rows]
+    likeness = {
+        name: float(np.mean([one[key].fmeasure for one in rouge]))
+        for name, key in (("rouge1", "rouge1"), ("rouge2", "rouge2"), ("rougeL", "rougeL"))
+    }
+    words = [text.lower().split() for text in texts]
+    pairs = [pair for one in words for pair in itertools.pairwise(one)]
+    alone = [word for one in words for word in one]
+    return {
+        name: round(value, 4)
+        for name, value in {
+            **likeness,
+            "bleu4": sacrebleu.corpus_bleu(list(texts), [list(references)]).score,
+            "claim_precision": _supported(records, texts),
+            "claim_precision_item_alone": _supported(item_alone, texts),
+            "claims": sum(len(one.claims(text)) for one, text in zip(records, texts, strict=True))
+            / len(texts),
+            "unique_sentences": len(set(texts)) / len(texts),
+            "distinct1": len(set(alone)) / len(alone),
+            "distinct2": len(set(pairs)) / len(pairs),
+            "words": len(alone) / len(texts),
+        }.items()
+    }
+
+
+def _supported(records: Sequence[Records], texts: Sequence[str]) -> float:
+    pairs = zip(records, texts, strict=True)
+    return float(np.mean([c.supported for one, text in pairs for c in one.claims(text)]))
+
+
+def write(found: dict[str, Any], part: str) -> None:
+    told = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    told |= found
+    told.setdefault("runs", {})[part] = {
+        "command": "python " + " ".join(sys.argv),
+        "commit": subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+        ).stdout.strip(),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "versions": {name: version(name) for name in ("torch", "transformers", "numpy")},
+    }
+    RESULTS.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=["verifier", "faithfulness", "xrec"])
+    parser.add_argument("bundles", nargs="*", type=Path)
+    parser.add_argument("--data", type=Path)
+    given = parser.parse_args()
+    if given.part == "verifier":
+        found = verifier()
+    elif given.part == "xrec":
+        found = xrec(given.data)
+    else:
+        names = ("beauty", "complete-journey")
+        found = faithfulness(dict(zip(names, given.bundles, strict=False)), given.data)
+    write(found, given.part)
+    print(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
