@@ -52,8 +52,8 @@ def _shares(figures: dict) -> list[str]:
         f"{'faiss':>8}{'chance':>8}{'equal chance':>14}{'shares':>8}"
     ]
     for name, found in figures["details"]["data_sets"].items():
-        for kind, places in found["against_faiss"].items():
-            for place, both in places.items() if isinstance(places, dict) else ():
+        for kind, places in found["against_faiss"]["neighbours"].items():
+            for place, both in places.items():
                 ours, faiss = both["ours"], both["faiss"]
                 lines.append(
                     f"{name:<18}{kind:<15}{PLACES[place]:<20}{ours['share']:>7.1%}"
@@ -79,7 +79,7 @@ def draw(figures: dict, path: Path) -> None:
     for axes, (name, found) in zip(panels[0], sets.items(), strict=True):
         for side, colour, words in (("faiss", "#9aa5b1", "faiss"), ("ours", "#2563a8", "p5rec")):
             for kind, dashes in (("co-occurrence", "-"), ("held-out", "--")):
-                both = found["against_faiss"].get(kind, {})
+                both = found["against_faiss"]["neighbours"].get(kind, {})
                 points = [both[place][side] for place in PLACES if place in both]
                 chance = [1.0, *(point["random"] for point in points)]
                 shares = [1.0, *(point["share"] for point in points)]
