@@ -30,7 +30,7 @@ K = 10
 KS = (5, 10)
 FACTS, LISTS = "facts.json", "lists.safetensors"
 
-Tell = Callable[[str, int, int], None]
+Tell = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,21 @@ def measure(
 ) -> tuple[dict[str, Ints], dict[str, float]]:
     """The lists of a model for all cases, and how many seconds each protocol took.
 
+    :param tell: called with the share that is done.
     :raises RequestError: if the model breaks a protocol.
     """
     lists: dict[str, Ints] = {}
     seconds: dict[str, float] = {}
-    for protocol in PROTOCOLS:
+    for number, protocol in enumerate(PROTOCOLS):
         kept: list[Ints] = []
+
+        def told(_: str, done: int, users: int, before: int = number) -> None:
+            if tell is not None:
+                tell((before + done / users) / len(PROTOCOLS))
+
         ranker = protocol.rankers({name: _Kept(model, kept)})
         begun = time.monotonic()
-        compare(cases, ranker, n_items=n_items, protocol=protocol, progress=tell, ks=KS)
+        compare(cases, ranker, n_items=n_items, protocol=protocol, progress=told, ks=KS)
         seconds[protocol.name] = round(time.monotonic() - begun, 2)
         lists[protocol.name] = np.concatenate(kept) if kept else np.empty((0, K), dtype=np.int64)
     return lists, seconds

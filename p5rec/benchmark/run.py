@@ -168,7 +168,7 @@ class _Arena:
                 model,
                 self.test,
                 n_items=len(self.source.catalogue),
-                tell=lambda _, done, users: bar.update(done / users, "users"),
+                tell=lambda share: bar.update(share, "all users, both protocols"),
             )
         training = model.about["training"]
         weights = list(model.model.scorer.parameters())
