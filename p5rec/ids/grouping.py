@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -141,7 +142,12 @@ def _label(group: csr_matrix, node: csr_matrix, terms: tuple[str, ...]) -> str:
     frequent = np.round(group.data, 5)
     excess = np.round(group.data - node.toarray()[0][group.indices], 5)
     order = np.lexsort([-frequent, -excess])
-    telling = [i for i in order.tolist() if excess[i] > 0] or order.tolist()
-    found = [terms[group.indices[i]] for i in telling]
-    spoken = [term for term in found if any(ch.isalpha() for ch in term)]
-    return ", ".join((spoken or found)[:_WORDS_SHOWN]) or "(no words)"
+    telling = order[: int((excess > 0).sum())] if (excess > 0).any() else order
+    spoken = (term for i in telling.tolist() if _is_word(term := terms[group.indices[i]]))
+    shown = list(islice(spoken, _WORDS_SHOWN))
+    numbers = [terms[group.indices[i]] for i in telling[:_WORDS_SHOWN].tolist()]
+    return ", ".join(shown or numbers) or "(no words)"
+
+
+def _is_word(term: str) -> bool:
+    return any(ch.isalpha() for ch in term)
