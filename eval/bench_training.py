@@ -29,7 +29,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 import torch
 
-from p5rec.benchmark.machine import circumstances
+from p5rec.benchmark.machine import circumstances, command_line
 from p5rec.benchmark.suite import Suite
 from p5rec.data.events import Histories
 from p5rec.model.recipe import Recipe
@@ -234,7 +234,7 @@ def main() -> None:
         "peer_batch": PEER_BATCH,
         "quick": options.quick,
         **circumstances(),
-        "command": " ".join(["python", *sys.argv]),
+        "command": command_line(["python", *sys.argv]),
     }
     RESULTS.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     print(json.dumps({key: told[key] for key in list(told)[:4]}))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,15 @@ def circumstances() -> dict[str, Any]:
     ['commit', 'machine', 'versions']
     """
     return {"machine": _machine(), "versions": _versions(), "commit": _commit()}
+
+
+def command_line(words: Sequence[str]) -> str:
+    """A command as it may be shown: of absolute paths, the last part alone.
+
+    >>> command_line(["p5rec", "evaluate", "--data", "/home/me/beauty"])
+    'p5rec evaluate --data beauty'
+    """
+    return shlex.join(Path(word).name if word.startswith("/") else word for word in words)
 
 
 def _machine() -> dict[str, Any]:

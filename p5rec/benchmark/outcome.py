@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from p5rec.benchmark.machine import circumstances
 from p5rec.benchmark.records import Record, mean_lists
 from p5rec.benchmark.suite import Suite
 from p5rec.data.splits import Cases
@@ -29,7 +28,6 @@ def outcome(
     budgets: Sequence[Record],
     cases: Cases,
     n_items: int,
-    command: str,
 ) -> Values:
     """What ``eval/results/<suite>.json`` holds.
 
@@ -80,7 +78,7 @@ def outcome(
         told[f"seconds_to_{suite.reference.name.lower()}"] = (
             round(min(reached), 1) if reached else None
         )
-    return {**told, **circumstances(), "command": command}
+    return told
 
 
 def _run(record: Record, suite: Suite, cases: Cases) -> Values:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from p5rec.benchmark.machine import circumstances
 from p5rec.benchmark.outcome import outcome
 from p5rec.benchmark.records import Record, measure
 from p5rec.benchmark.rivals import World, fit_rival, rival_signature
@@ -62,6 +63,8 @@ def run_suite(run: Run, *, reporter: Reporter, command: str = "") -> dict[str, A
     """
     if not run.seeds:
         raise RequestError("there is no seed to fit with. Give at least one, such as 0.")
+    # Read before the work: a checkout may move on while fits take their hours.
+    around = circumstances()
     arena = _Arena.of(run)
     rivals: dict[str, Record] = {
         name: arena.rival(name, reporter)
@@ -69,7 +72,7 @@ def run_suite(run: Run, *, reporter: Reporter, command: str = "") -> dict[str, A
     }
     seeds = {seed: arena.fit(seed, run.max_minutes, reporter) for seed in run.seeds}
     budgets = [arena.fit(run.seeds[0], minutes, reporter) for minutes in run.budgets]
-    return outcome(
+    figures = outcome(
         run.suite,
         arena.recipe.name,
         seeds=seeds,
@@ -77,8 +80,8 @@ def run_suite(run: Run, *, reporter: Reporter, command: str = "") -> dict[str, A
         budgets=budgets,
         cases=arena.test,
         n_items=len(arena.source.catalogue),
-        command=command,
     )
+    return {**figures, **around, "command": command}
 
 
 @dataclass(frozen=True)

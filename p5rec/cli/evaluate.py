@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,6 +63,7 @@ def evaluate(
         return
     if bundle is not None:
         raise RequestError(f"--suite fits its own models, so {bundle} has no place. Leave it out.")
+    from p5rec.benchmark.machine import command_line
     from p5rec.benchmark.run import Run, run_suite
     from p5rec.benchmark.suite import Suite
     from p5rec.model.recipe import Recipe
@@ -83,7 +83,7 @@ def evaluate(
             budgets=_numbers("--budgets", budgets),
         ),
         reporter=reporter,
-        command=shlex.join(["p5rec", *sys.argv[1:]]),
+        command=command_line(["p5rec", *sys.argv[1:]]),
     )
     _print_figures(found, out or Path("eval/results") / f"{chosen.name}.json", as_json, reporter)
 
