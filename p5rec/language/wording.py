@@ -21,6 +21,8 @@ from p5rec.language.words import fold, words
 
 OPENINGS = 12
 MOST_THINGS = 3
+RECURRING = 0.2
+"""An opening recurs if it is used at least so often, as a share of the commonest."""
 TAIL = 3
 """Of so many words at an opening's end one says whether it is about the person."""
 _WORD = re.compile(r"[^\W_]+(?:['’\-&][^\W_]+)*")
@@ -150,9 +152,9 @@ class Wording:
         liked = sorted(self.things(user_words), key=lambda one: -self.worth(one))
         liked = [thing for thing in liked if not item.support(thing)]
         first = self._place(self.first, offered, offered or liked, openings)
-        later = self._place(
-            self.later, offered[MOST_THINGS:], offered[MOST_THINGS:] + liked, openings
-        )
+        left = liked if offered else liked[MOST_THINGS:]
+        further = offered[MOST_THINGS:]
+        later = self._place(self.later, further, further + left, openings)
         either = Records([item_words, user_words])
         places = [
             [text for text, of_user in place if (either if of_user else item).verify(text).holds]
@@ -184,10 +186,11 @@ class Wording:
 def _commonest(openings: Counter[str]) -> list[tuple[str, int]]:
     """The commonest openings, without those that another of them only begins with."""
     found = openings.most_common(2 * OPENINGS)
+    least = RECURRING * found[0][1] if found else 0
     return [
         (one, n)
         for one, n in found
-        if not any(other.startswith(f"{one} ") and m * 5 > n for other, m in found)
+        if n >= least and not any(other.startswith(f"{one} ") and m * 5 > n for other, m in found)
     ][:OPENINGS]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from language_worlds import CHIPS, GREEK, HISTORY, SOY, STRAWBERRY, shop
+from language_worlds import CHIPS, GREEK, SOY, STRAWBERRY, shop
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.errors import RequestError
@@ -60,7 +60,7 @@ def test_without_history_there_is_an_empty_picture(tmp_path: Path) -> None:
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="expected .html or .png"):
+    with pytest.raises(RequestError, match=r"expected \.html or \.png"):
         draw_evidence(EXPLANATION, SHOP, tmp_path / "why.pdf")
     with pytest.raises(RequestError, match="cannot be written"):
         draw_evidence(EXPLANATION, SHOP, Path("/proc/none/why.png"))
