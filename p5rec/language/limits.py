@@ -46,6 +46,13 @@ _NO_LIMIT = re.compile(
     re.IGNORECASE,
 )
 """After a denial these say that it was none."""
+_LEAVES_OUT = re.compile(
+    r"(?:any|all|every|except|exclud|other|apart|aside|instead|rather|free|leave|hold|minus|avoid"
+    r"|skip|hate|dislike|allergic|sick|tired|without)",
+    re.IGNORECASE,
+)
+"""Denials that say nothing but what is left out."""
+_NO_WORDS = re.compile(r"(?:please|thanks|and|but|or)\b", re.IGNORECASE)
 _STOPS = (
     r"and|but|for|with|without|under|over|below|above|between|except|not|no|please|from|that"
     r"|which|at|less|more|cheaper|to|if|because|instead|up|i|i['’]m|we|you|they|he|she|it|today"
@@ -135,7 +142,9 @@ def _denial(found: re.Match[str]) -> Limit:
     excuse = _NO_DENIAL.match(text, begun)
     if excuse:
         return Limit(found.start(), excuse.end())
-    if _NO_LIMIT.match(text, begun):
+    if _NO_WORDS.match(text, begun):
+        return Limit(found.start(), begun)
+    if _NO_LIMIT.match(text, begun) and not _LEAVES_OUT.match(found.group()):
         return Limit(found.start(), begun, none=True)
     stop, parts = _series(text, begun)
     if parts is None:

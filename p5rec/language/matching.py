@@ -13,6 +13,8 @@ READ = 4096
 """Characters of a wish whose words are looked for."""
 STRENGTH = 3.0
 """Nats a point of BM25."""
+LEAST = 15.0
+"""Nats that the walk leans at least to the item whose words answer best."""
 OCCASION = 0.5
 """Weight of the words after "for": "a snack for a party" asks for a snack."""
 
@@ -55,7 +57,12 @@ def _known(said: list[str], index: WordIndex) -> dict[str, float]:
 
 
 def lean_of(wish: str, index: WordIndex) -> Lean:
-    """The items that have words of a wish, and how much the walk should lean to each."""
-    scores = STRENGTH * index.scores(asked_words(wish, index))
+    """The items that have words of a wish, and how much the walk should lean to each.
+
+    In a small catalogue points of BM25 are few, so that the best of its items gets a least number
+    of nats and the others theirs in proportion.
+    """
+    scores = index.scores(asked_words(wish, index))
     rows = np.flatnonzero(scores > 0).astype(np.int64)
-    return Lean(rows, scores[rows])
+    best = float(scores.max(initial=0.0))
+    return Lean(rows, max(STRENGTH, LEAST / best if best else 0.0) * scores[rows])
