@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.decoding.filter_expression import Member, Not
@@ -25,14 +25,6 @@ _REFINES = re.compile(
     re.IGNORECASE,
 )
 """How a turn begins that says more of the thing asked for before."""
-
-
-class Shown(Protocol):
-    """An item of an answer."""
-
-    @property
-    def item_id(self) -> str:
-        """The caller's own id."""
 
 
 Answer = TypeVar("Answer", bound=Sequence[Any])

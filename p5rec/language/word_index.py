@@ -86,11 +86,6 @@ class WordIndex:
             found[rows] += weight * scores
         return found
 
-    def rarity(self, word: str) -> float:
-        """The weight of a word in BM25: the less items have it the more; 0 if none has."""
-        rows = len(self.rows(word))
-        return float(_rarity(self.n_items, rows)) if rows else 0.0
-
     def spelt_like(self, word: str) -> dict[str, float]:
         """Words of items that are spelt much like one that no item has, each with its likeness.
 
