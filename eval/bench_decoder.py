@@ -142,8 +142,8 @@ def constraint_share(n_items: int, users: int, repeats: int) -> float:
         whole, trie = {"spent": 0.0}, {"spent": 0.0}
         prompt = {"spent": 0.0}
         with (
-            timed(scorer, ["children_of", "tokens_of_nodes"], trie),
-            timed(limits, ["open"], trie),
+            timed(scorer, ["children_of", "codes_of_nodes"], trie),
+            timed(limits, ["closed"], trie),
             timed(beam_module, ["children_side_by_side"], trie),
             timed(scorer.backbone, ["begin"], prompt),
         ):

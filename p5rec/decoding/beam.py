@@ -152,6 +152,7 @@ def _step(
     n_prompts, slots = nodes.shape
     prompt = torch.arange(n_prompts, device=nodes.device).repeat_interleave(slots)
     first, width = span
+    children = children_side_by_side(first, int(width.max()), scorer.trie.n_nodes(level + 1))
     log_probs = scorer.child_log_probs(
         level,
         nodes.flatten(),
@@ -159,25 +160,28 @@ def _step(
         context=prompt,
         contexts=contexts,
         span=(first.flatten(), width.flatten()),
+        children=children.flatten(0, 1),
     ).view(n_prompts, slots, -1)
-    if torch.isnan(log_probs).any() or torch.isposinf(log_probs).any():
+    # Logarithms of probabilities are at most 0; the largest of some with NaN is NaN.
+    if not log_probs.max() <= 0:
         raise DecodingError(
             "the model gave a score that is not finite. Its weights are damaged or training "
             "diverged; load another bundle or train again with a lower learning rate."
         )
-    children = children_side_by_side(first, log_probs.shape[2], scorer.trie.n_nodes(level + 1))
     log_probs = log_probs.to(torch.float64)
     if excluded is not None:
-        closed = ~excluded.open(level, first, width, children)
-        log_probs = log_probs.masked_fill(closed, -torch.inf)
+        closed = excluded.closed(level, first, width, children)
+        log_probs = log_probs if closed is None else log_probs.masked_fill_(closed, -torch.inf)
     last = level == scorer.depth - 1
     return Step(level, last, children, scores[..., None] + log_probs, log_probs)
 
 
 def children_side_by_side(first: Tensor, width: int, n_nodes: int) -> Tensor:
     """The numbers of ``width`` children from each first one, within the nodes that there are."""
-    children = first[..., None] + torch.arange(width, device=first.device)
-    return children.clamp_(max=n_nodes - 1)
+    columns = torch.arange(width, dtype=first.dtype, device=first.device)
+    children = first[..., None] + columns
+    beyond = int(first.max()) + width > n_nodes
+    return children.clamp_(max=n_nodes - 1) if beyond else children
 
 
 def _found(trie: Trie, leaves: Tensor, scores: Tensor, k: int) -> Found:

@@ -63,7 +63,7 @@ class Best(Chooser):
     @override
     def choose(self, step: Step) -> Chosen:
         wanted = self.k if step.last else self.beams
-        ranked = (step.scores - TIE * step.children).flatten(1)
+        ranked = torch.sub(step.scores, step.children, alpha=TIE).flatten(1)
         return step.at(ranked.topk(step.size(wanted), dim=1).indices)
 
 
@@ -182,11 +182,11 @@ class Capped(Chooser):
 
     @override
     def choose(self, step: Step) -> Chosen:
-        ranked = (step.scores - TIE * step.children).flatten(1)
+        ranked = torch.sub(step.scores, step.children, alpha=TIE).flatten(1)
         if step.level + 1 < self.depth:
             return step.at(ranked.topk(step.size(self.beams), dim=1).indices)
         if step.level + 1 == self.depth:
-            group = step.children.flatten(1)
+            group = step.children.flatten(1).to(torch.int64)
         else:
             assert self._group is not None
             group = self._group.repeat_interleave(step.scores.shape[2], dim=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +15,27 @@ from p5rec.decoding.trie import Trie
 
 IntArray = NDArray[np.int64]
 _NONE = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Nodes of one depth that are told of: all ``closed``, or all open.
+
+    ``keys``: prompt × nodes + node, ascending, and then a key beyond all; ``prompts``: those that
+    have any.
+    """
+
+    keys: IntArray
+    prompts: IntArray
+    closed: bool
+
+    @classmethod
+    def of(cls, prompt: IntArray, node: IntArray, n_nodes: int, *, closed: bool) -> _Told:
+        """What is told of pairs of prompt and node, ascending."""
+        keys = np.empty(len(node) + 1, dtype=np.int64)
+        keys[:-1] = prompt * n_nodes + node
+        keys[-1] = np.iinfo(np.int64).max
+        return cls(keys, prompt[_first_of_each(prompt)], closed)
 
 
 class Excluded:
@@ -43,98 +65,120 @@ class Excluded:
         given = allowed or [None] * len(items)
         self._trie = trie
         self._masks = [mask or live for mask in masks or [None] * len(items)]
+        self._unfiltered = all(mask is None for mask in self._masks)
         self._listed = torch.tensor([rows is not None for rows in given], dtype=torch.bool)
+        self._any_listed = bool(self._listed.any())
         denied = self._leaves(items)
-        kept = np.setdiff1d(
-            self._leaves([_NONE if rows is None else rows for rows in given]),
-            denied,
-            assume_unique=True,
-        )
-        # Without a list of allowed items the nodes that are told of are closed; with one, open.
-        denied = denied[~self._listed.numpy()[denied // trie.n_items]]
+        if not self._any_listed:
+            told = [self._nodes(*denied, closed=True)]
+        else:
+            kept = self._leaves([_NONE if rows is None else rows for rows in given])
+            among = np.isin(self._keys(*kept), self._keys(*denied), assume_unique=True)
+            # Without a list of allowed items nodes are told of that are closed; with one, open.
+            free = ~self._listed.numpy()[denied[0]]
+            told = [
+                self._nodes(denied[0][free], denied[1][free], closed=True),
+                self._nodes(kept[0][~among], kept[1][~among], closed=False),
+            ]
         self._told = [
-            torch.from_numpy(np.sort(np.concatenate([closed, opened])))
-            for closed, opened in zip(
-                self._nodes(denied, emptied=True), self._nodes(kept, emptied=False), strict=True
-            )
+            [one for one in level if len(one.prompts)] for level in zip(*told, strict=True)
         ]
 
-    def open(self, level: int, first: Tensor, width: Tensor, children: Tensor) -> Tensor:
-        """Which children of the open walks have an eligible item under them.
+    def closed(self, level: int, first: Tensor, width: Tensor, children: Tensor) -> Tensor | None:
+        """Which children of the open walks have no eligible item under them; None where all have.
 
-        :param first: the first child of each walk's node at depth ``level``, ``int64[B, S]``.
-        :param width: how many children it has, ``int64[B, S]``.
-        :param children: the children side by side, ``int64[B, S, W]``.
+        :param first: the first child of each walk's node at depth ``level``, ``int[B, S]``.
+        :param width: how many children it has, ``int[B, S]``.
+        :param children: the children side by side, ``int[B, S, W]``.
         :return: ``bool[B, S, W]``; meaningless past a node's own width.
         """
-        depth = level + 1
-        found = self._passing(depth, children)
-        listed = self._listed.to(children.device)
-        if self._listed.any():
-            found &= ~listed[:, None, None]
-        keys = self._told[level].to(children.device)
-        if len(keys):
-            row, column = self._among(keys, first, width, depth)
-            found.view(-1, found.shape[-1])[row, column] = listed[row // found.shape[1]]
+        if self._unfiltered and not self._any_listed and not self._told[level]:
+            return None
+        found = self._failing(level + 1, children)
+        if self._any_listed:
+            found |= self._listed.to(children.device)[:, None, None]
+        if self._told[level]:
+            span = first.cpu().numpy(), width.cpu().numpy()
+            for told in self._told[level]:
+                places = self._places(told, level, span, found.shape[-1])
+                found.view(-1).index_fill_(
+                    0, torch.from_numpy(places).to(found.device), told.closed
+                )
         return found
 
-    def _passing(self, depth: int, children: Tensor) -> Tensor:
-        """What the filters say, ``bool[B, S, W]``."""
+    def _failing(self, depth: int, children: Tensor) -> Tensor:
+        """What the filters leave out, ``bool[B, S, W]``."""
         masks = self._masks
         if all(mask is masks[0] for mask in masks):
-            return _gather(masks[0], depth, children)
+            return _without(masks[0], depth, children)
         return torch.stack(
-            [_gather(mask, depth, own) for mask, own in zip(masks, children, strict=True)]
+            [_without(mask, depth, own) for mask, own in zip(masks, children, strict=True)]
         )
 
-    def _among(
-        self, keys: Tensor, first: Tensor, width: Tensor, depth: int
-    ) -> tuple[Tensor, Tensor]:
-        """Walk and place of each child that is among ``keys`` (prompt × nodes + node)."""
-        shift = torch.arange(len(first), device=first.device)[:, None] * self._trie.n_nodes(depth)
-        start = (shift + first).flatten()
-        low = torch.searchsorted(keys, start)
-        count = torch.searchsorted(keys, start + width.flatten()) - low
-        row = torch.repeat_interleave(count)
-        pair = torch.arange(len(row), device=row.device) + (low - count.cumsum(0) + count)[row]
-        return row, keys[pair] - start[row]
+    def _places(self, told: _Told, level: int, span: tuple[IntArray, IntArray], w: int) -> IntArray:
+        """Places in ``[B * S * W]`` of the children that are told of."""
+        # So few numbers that starting a step costs more than the step: numpy is quicker at it.
+        first, width = span
+        slots = first.shape[1]
+        if len(told.prompts) < len(first):
+            first, width = first[told.prompts], width[told.prompts]
+        start = (told.prompts[:, None] * self._trie.n_nodes(level + 1) + first).ravel()
+        end = start + width.ravel()
+        low = told.keys.searchsorted(start)
+        some = np.flatnonzero(told.keys[low] < end)
+        start, low = start[some], low[some]
+        count = told.keys.searchsorted(end[some]) - low
+        walk = told.prompts[some // slots] * slots + some % slots
+        total = np.cumsum(count)
+        pair = np.arange(total[-1] if len(some) else 0) + np.repeat(low - total + count, count)
+        places: IntArray = told.keys[pair] + np.repeat(walk * w - start, count)
+        return places
 
-    def _leaves(self, rows: Sequence[IntArray]) -> IntArray:
-        """Keys (prompt × items + leaf) of the leaves that the filters let through, ascending."""
-        n_items = self._trie.n_items
+    def _keys(self, prompt: IntArray, leaf: IntArray) -> IntArray:
+        return prompt * self._trie.n_items + leaf
+
+    def _leaves(self, rows: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
+        """Prompt and leaf of the rows that the filters let through, ascending."""
         prompt = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
         leaf = self._trie.leaf_of_item[np.concatenate([_NONE, *rows])]
-        keys = np.sort(prompt * n_items + leaf)
-        keys = keys[np.diff(keys, prepend=-1) > 0]
-        passes = np.ones(len(keys), dtype=bool)
-        for mask, own in self._by_mask(keys // n_items):
+        keys = np.sort(self._keys(prompt, leaf))
+        prompt, leaf = np.divmod(keys[_first_of_each(keys)], self._trie.n_items)
+        passes = np.ones(len(leaf), dtype=bool)
+        for mask, own in self._by_mask(prompt):
             if mask is not None:
-                passes[own] = mask.leaves[keys[own] % n_items]
-        return keys[passes]
+                passes[own] = mask.leaves[leaf[own]]
+        return prompt[passes], leaf[passes]
 
-    def _nodes(self, leaves: IntArray, *, emptied: bool) -> list[IntArray]:
-        """For each depth from 1 the keys (prompt × nodes + node) of the nodes above leaves.
+    def _nodes(self, prompt: IntArray, leaf: IntArray, *, closed: bool) -> list[_Told]:
+        """What leaves tell of the nodes above them, for each depth from 1.
 
-        With ``emptied`` only those of which all eligible leaves are among ``leaves``.
+        With ``closed`` only of those of which all eligible leaves are among them.
         """
-        trie, found = self._trie, []
-        prompt, leaf = leaves // trie.n_items, leaves % trie.n_items
-        for depth in range(1, trie.depth + 1):
-            keys = prompt * trie.n_nodes(depth) + trie.nodes_above(depth, leaf)
+        trie = self._trie
+        found = [_Told.of(prompt, leaf, trie.n_items, closed=closed)]
+        for depth in range(trie.depth - 1, 0, -1):
+            node = trie.nodes_above(depth, leaf)
             # Leaves are in order, and so are the nodes above them.
-            first = np.flatnonzero(np.diff(keys, prepend=-1))
-            count = np.diff(np.append(first, len(keys)))
-            keys = keys[first]
-            if emptied:
-                node = keys % trie.n_nodes(depth)
-                low, high = trie.leaf_start[depth][node], trie.leaf_start[depth][node + 1]
-                under = high - low
-                for mask, own in self._by_mask(keys // trie.n_nodes(depth)):
-                    if mask is not None:
-                        under[own] = mask.under(low[own], high[own])
-                keys = keys[count == under]
-            found.append(keys)
-        return found
+            first = np.flatnonzero(_first_of_each(prompt) | _first_of_each(node))
+            owner, node = prompt[first], node[first]
+            if closed and len(node):
+                count = np.diff(np.append(first, len(leaf)))
+                whole = count == self._eligible(depth, owner, node)
+                # A node is only emptied where all below it are.
+                below = np.repeat(whole, count)
+                owner, node, prompt, leaf = owner[whole], node[whole], prompt[below], leaf[below]
+            found.append(_Told.of(owner, node, trie.n_nodes(depth), closed=closed))
+        return found[::-1]
+
+    def _eligible(self, depth: int, prompt: IntArray, node: IntArray) -> NDArray[np.integer]:
+        """How many leaves under each node its prompt's filter lets through."""
+        start = self._trie.leaf_start[depth]
+        low, high = start[node], start[node + 1]
+        under = high - low
+        for mask, own in self._by_mask(prompt):
+            if mask is not None:
+                under[own] = mask.under(low[own], high[own])
+        return under
 
     def _by_mask(self, prompt: IntArray) -> Iterator[tuple[NodeMask | None, IntArray | slice]]:
         """The different filters, and which of some entries belong to prompts with each."""
@@ -147,10 +191,18 @@ class Excluded:
             yield mask, np.flatnonzero(number == place)
 
 
-def _gather(mask: NodeMask | None, depth: int, children: Tensor) -> Tensor:
+def _first_of_each(ascending: IntArray) -> NDArray[np.bool_]:
+    """Which entries are not those before them."""
+    first = np.ones(len(ascending), dtype=bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
+    return first
+
+
+def _without(mask: NodeMask | None, depth: int, children: Tensor) -> Tensor:
+    """Which children have no leaf of a mask under them."""
     if mask is None:
-        return torch.ones_like(children, dtype=torch.bool)
+        return torch.zeros(children.shape, dtype=torch.bool, device=children.device)
     nodes = mask.nodes[depth]
     # Several times faster than indexing with brackets.
-    found = nodes.index_select(0, children.reshape(-1).to(nodes.device))
+    found = nodes.index_select(0, children.reshape(-1).to(nodes.device)).logical_not_()
     return found.view(children.shape).to(children.device)

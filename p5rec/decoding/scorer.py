@@ -60,10 +60,13 @@ class ItemScorer(nn.Module):
 
     def tokens_of_nodes(self, level: int, nodes: Tensor) -> Tensor:
         """Token ids of the codes of nodes at depth ``level + 1``, ``int32`` like ``nodes``."""
+        return self.codes_of_nodes(level, nodes).add_(self._codebooks[level][0])
+
+    def codes_of_nodes(self, level: int, nodes: Tensor) -> Tensor:
+        """The codes of nodes at depth ``level + 1``, ``int32`` like ``nodes``."""
         codes: Tensor = getattr(self, f"code_{level}")
         # Several times faster than indexing with brackets.
-        found = codes.index_select(0, nodes.reshape(-1)).view(nodes.shape)
-        return found.add_(self._codebooks[level][0])
+        return codes.index_select(0, nodes.reshape(-1)).view(nodes.shape)
 
     def nodes_of_items(self, items: Tensor) -> Tensor:
         """The nodes on the way to catalogue rows, ``int64[*items.shape, depth + 1]``."""
@@ -81,11 +84,12 @@ class ItemScorer(nn.Module):
         return torch.stack(tokens, -1).to(torch.int64)
 
     def children_of(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor]:
-        """First child and number of children of nodes at depth ``level``."""
+        """First child and number of children of nodes at depth ``level``, ``int32``."""
         starts: Tensor = getattr(self, f"first_{level}")
         at = nodes.reshape(-1)
-        first = starts.index_select(0, at).to(torch.int64).view(nodes.shape)
-        return first, starts.index_select(0, at + 1).view(nodes.shape) - first
+        first = starts.index_select(0, at)
+        width = starts[1:].index_select(0, at).sub_(first)
+        return first.view(nodes.shape), width.view(nodes.shape)
 
     def child_log_probs(
         self,
@@ -96,6 +100,7 @@ class ItemScorer(nn.Module):
         context: Tensor | None = None,
         contexts: Contexts | None = None,
         span: tuple[Tensor, Tensor] | None = None,
+        children: Tensor | None = None,
     ) -> Tensor:
         """Log-probability of each child of each row's node.
 
@@ -104,21 +109,31 @@ class ItemScorer(nn.Module):
         :param context: which of ``contexts`` each row belongs to; without it no bias is
             added.
         :param span: what :meth:`children_of` says of the nodes, where it is known already.
+        :param children: the children side by side, ``int[R, W]``, likewise; any nodes past a
+            row's own width.
         :return: ``float[R, W]``, ``W`` the largest width; ``-inf`` past a row's own width.
         """
         first, width = span or self.children_of(level, nodes)
         columns = torch.arange(int(width.max()), device=nodes.device)
         outside = columns >= width[:, None]
         if level == 0:
-            rows = self.backbone.table.rows(self.tokens_of_nodes(0, columns))
+            rows = self._rows(0, columns)
             logits = hidden @ rows.T
         else:
-            children = torch.where(outside, first[:, None], first[:, None] + columns)
-            rows = self.backbone.table.rows(self.tokens_of_nodes(level, children))
+            if children is None:
+                children = torch.where(outside, first[:, None], first[:, None] + columns)
+            rows = self._rows(level, children)
             logits = torch.bmm(rows, hidden.unsqueeze(-1)).squeeze(-1)
         if contexts is not None and context is not None:
             logits = logits + contexts.bias(level=level, context=context, first=first, width=width)
         return torch.log_softmax(logits.masked_fill(outside, -torch.inf), dim=-1)
+
+    def _rows(self, level: int, nodes: Tensor) -> Tensor:
+        """The vectors of the codes of nodes at depth ``level + 1``."""
+        table = self.backbone.table
+        if torch.is_grad_enabled():
+            return table.rows(self.tokens_of_nodes(level, nodes))
+        return table.item_rows(self._codebooks[level][0], self.codes_of_nodes(level, nodes))
 
     def path_log_probs(
         self,

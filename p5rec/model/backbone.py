@@ -75,6 +75,12 @@ class TokenTable(nn.Module):
         item = F.embedding((tokens - self.base_size).clamp(min=0), self.items)
         return torch.where(is_item.unsqueeze(-1), item, text)
 
+    def item_rows(self, first: int, codes: Tensor) -> Tensor:
+        """Rows of the item tokens ``first + codes``, in one gather; for walks, not for training."""
+        if self.items is None:
+            return F.embedding(codes, self.weight[first:])
+        return F.embedding(codes, self.items[first - self.base_size :])
+
     def positions(self, ids: Tensor) -> Tensor:
         """One vector a position: the sum of its tokens' rows over the root of their number."""
         if ids.shape[-1] == 1:
@@ -121,10 +127,10 @@ class WalkState:
     def take_ahead(self, chosen: Tensor) -> Tensor:
         """Open walks with first steps that were made beforehand; their hidden states.
 
-        :param chosen: places in ``ahead``, ``int64[1, S]``.
+        :param chosen: places in ``ahead``, ``int[1, S]``.
         """
         assert self.ahead is not None
-        itself = F.one_hot(chosen, self.ahead.shape[1]).to(torch.bool)
+        itself = F.one_hot(chosen.to(torch.int64), self.ahead.shape[1]).to(torch.bool)
         seen = self.allowed.expand(-1, chosen.shape[1], -1)
         self.allowed = torch.cat([seen, itself], dim=-1)
         self.next_position = self.next_position.expand(-1, chosen.shape[1]) + 1
