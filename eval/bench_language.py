@@ -2,6 +2,7 @@
 
     python eval/bench_language.py verifier
     python eval/bench_language.py faithfulness BUNDLE_BEAUTY BUNDLE_GROCERIES --data FOLDER
+    python eval/bench_language.py speed BUNDLE_BEAUTY BUNDLE_GROCERIES --data FOLDER
     python eval/bench_language.py xrec --data FOLDER
 
 FOLDER holds ``amazon-beauty``, ``xrec-amazon`` and ``xrec-yelp``. Each part writes its keys into
@@ -14,9 +15,9 @@ import argparse
 import html
 import itertools
 import json
+import os
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -32,14 +33,19 @@ import verifier_cases
 from p5rec.data import sources
 from p5rec.language.evidence import measure_evidence
 from p5rec.language.faithfulness import measure_faithfulness
+from p5rec.language.generate import write
 from p5rec.language.reviews import known_of
 from p5rec.language.support import Records
+from p5rec.model.backbone import PromptBatch
 from p5rec.model.recipe import Recipe
+from p5rec.prompting.rendering import render_prompt
+from p5rec.prompting.segments import ItemRef
 from p5rec.recommender import Recommender
 
 RESULTS = Path(__file__).parent / "results" / "language.json"
 XREC = {"books": "xrec-amazon", "yelp": "xrec-yelp"}
 CASES = 200
+SPEED_CASES = 20
 MINUTES = 4.0
 
 
@@ -57,12 +63,7 @@ def faithfulness(bundles: dict[str, Path], data: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"faithfulness": {}, "faithfulness_details": {}}
     for name, bundle in bundles.items():
         recommender = Recommender.from_pretrained(bundle)
-        source = (
-            sources.folder(data / "amazon-beauty")
-            if name == "beauty"
-            else sources.complete_journey()
-        )
-        cases = recommender.held_out(source.events)
+        cases = recommender.held_out(events_of(name, data))
         chosen = np.random.default_rng(0).permutation(len(cases))[:CASES]
         histories = cases.histories.take(chosen)
         items = recommender.rank(histories, k=1).flatten()
@@ -76,25 +77,76 @@ def faithfulness(bundles: dict[str, Path], data: Path) -> dict[str, Any]:
             "drop_random": round(float(measured.random.mean()), 4),
             "interval": [round(end, 2) for end in measured.interval()],
         }
-        found |= explained(recommender, histories, items) if name == "beauty" else {}
         found.setdefault("explanations", {})[name] = passed(recommender, histories, items)
     return found
 
 
-def explained(recommender: Recommender, histories: Any, items: np.ndarray) -> dict[str, Any]:
-    """How often a second 10 items of one history are explained, from evidence alone."""
-    one = histories.take(np.zeros(10, dtype=np.int64))
-    ranked = recommender.rank(histories.take(np.array([0])), k=10).flatten()
-    taken = []
-    for _ in range(20):
-        begun = time.perf_counter()
-        recommender.explain_rows(one, ranked, generate=False)
-        taken.append(time.perf_counter() - begun)
+def speed(bundles: dict[str, Path], data: Path) -> dict[str, Any]:
+    """How many items a second are explained from evidence alone, ten of one history at a time."""
+    details = {}
+    for name, bundle in bundles.items():
+        recommender = Recommender.from_pretrained(bundle)
+        cases = recommender.held_out(events_of(name, data))
+        chosen = np.random.default_rng(0).permutation(len(cases))[:SPEED_CASES]
+        histories = cases.histories.take(chosen)
+        ranked = recommender.rank(histories, k=10)
+        wall, cpu = [], []
+        for user in [0, *range(len(chosen))]:
+            ten = histories.take(np.full(10, user))
+            begun, spent = time.perf_counter(), time.process_time()
+            recommender.explain_rows(ten, ranked[user], generate=False)
+            wall.append(time.perf_counter() - begun)
+            cpu.append(time.process_time() - spent)
+        first, tokens_a_second = written_speed(recommender, histories, ranked[:, 0])
+        details[name] = {
+            "items_per_second": round(10 / float(np.median(wall[1:])), 1),
+            "items_per_cpu_second": round(10 / float(np.median(cpu[1:])), 1),
+            "history_events": float(np.median(histories.lengths)),
+            "first_token_seconds": round(first, 4),
+            "tokens_per_second": round(tokens_a_second, 1),
+        }
+    slowest = min(details.values(), key=lambda one: one["items_per_second"])
     return {
-        "explain_per_second": round(10 / float(np.median(taken)), 1),
-        "explain_ten_items_seconds": round(float(np.median(taken)), 4),
-        "explain_threads": torch.get_num_threads(),
+        "explain_per_second": slowest["items_per_second"],
+        "explain_speed": {**details, "threads": torch.get_num_threads(), "load": os.getloadavg()},
     }
+
+
+def written_speed(
+    recommender: Recommender, histories: Any, items: np.ndarray
+) -> tuple[float, float]:
+    """Seconds to the first token of one explanation, and tokens a second of several."""
+    model = recommender.model
+    ranker = model.ranker()
+    template = model.templates.of("item_text", seen=True, answer="words")[0]
+    prompts = [
+        model.encoder.encode(render_prompt(template, {"item": ItemRef(row)}))
+        for row in items.tolist()
+    ]
+    options = {"tokenizer": model.encoder.tokenizer, "end": model.encoder.end}
+    times: list[float] = []
+    begun = time.perf_counter()
+    write(
+        ranker.scorer.backbone,
+        PromptBatch.from_prompts(prompts[:1]),
+        on_token=lambda row, token: times.append(time.perf_counter() - begun),
+        **options,
+    )
+    counted: list[int] = []
+    started = time.perf_counter()
+    write(
+        ranker.scorer.backbone,
+        PromptBatch.from_prompts(prompts),
+        on_token=lambda row, token: counted.append(token),
+        **options,
+    )
+    return times[0], len(counted) / (time.perf_counter() - started)
+
+
+def events_of(name: str, data: Path) -> Any:
+    if name == "beauty":
+        return sources.folder(data / "amazon-beauty").events
+    return sources.complete_journey().events
 
 
 def passed(recommender: Recommender, histories: Any, items: np.ndarray) -> dict[str, Any]:
@@ -227,15 +279,16 @@ def _supported(records: Sequence[Records], texts: Sequence[str]) -> float:
     return float(np.mean([c.supported for one, text in pairs for c in one.claims(text)]))
 
 
-def write(found: dict[str, Any], part: str) -> None:
+def save(found: dict[str, Any], part: str) -> None:
     told = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     told |= found
+    load = [round(one, 1) for one in os.getloadavg()]
     told.setdefault("runs", {})[part] = {
-        "command": "python " + " ".join(sys.argv),
+        "command": f"python eval/bench_language.py {part}",
         "commit": subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
         ).stdout.strip(),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, load {load}",
         "versions": {name: version(name) for name in ("torch", "transformers", "numpy")},
     }
     RESULTS.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -243,7 +296,7 @@ def write(found: dict[str, Any], part: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["verifier", "faithfulness", "xrec"])
+    parser.add_argument("part", choices=["verifier", "faithfulness", "speed", "xrec"])
     parser.add_argument("bundles", nargs="*", type=Path)
     parser.add_argument("--data", type=Path)
     given = parser.parse_args()
@@ -253,8 +306,9 @@ def main() -> None:
         found = xrec(given.data)
     else:
         names = ("beauty", "complete-journey")
-        found = faithfulness(dict(zip(names, given.bundles, strict=False)), given.data)
-    write(found, given.part)
+        measure = speed if given.part == "speed" else faithfulness
+        found = measure(dict(zip(names, given.bundles, strict=False)), given.data)
+    save(found, given.part)
     print(json.dumps(found, indent=2, ensure_ascii=False))
 
 
