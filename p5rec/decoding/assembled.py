@@ -109,6 +109,8 @@ class AssembledModel:
     def ranker(self) -> NextItemRanker:
         """Ranks what comes next, with the first template that training saw."""
         template = self.templates.of("next_item", seen=True, given={"history"})[0]
+        if self.recipe.decoding.compile:
+            self.scorer.backbone.use_compiler()
         return NextItemRanker(
             self.scorer,
             self.encoder,

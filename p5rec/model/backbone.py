@@ -27,6 +27,8 @@ EncodedPrompt = NDArray[np.int64]
 """``int64[T, G]``: T positions, each the sum of the rows of its (up to G) tokens; -1 is none."""
 
 
+FEED_FORWARD = ("GPT2MLP", "T5DenseActDense", "T5DenseGatedActDense", "LlamaMLP", "Qwen2MLP")
+"""What ``torch.compile`` is for; attention and its cache it cannot take in inference mode."""
 MOST_AHEAD = 48
 """Tokens up to which a pass through a model takes about as long as for a few."""
 
@@ -245,6 +247,7 @@ class Backbone(nn.Module, ABC):
         super().__init__()
         self.model = model
         self.table = table
+        self._compiled = False
 
     @property
     def device(self) -> torch.device:
@@ -309,6 +312,23 @@ class Backbone(nn.Module, ABC):
         :return: hidden states before and after each token, ``float[R, L + 1, d]``.
         """
 
+    def use_compiler(self) -> None:
+        """Walk through Hugging Face's modules, feed-forward layers compiled, from now on.
+
+        The first walks take seconds longer, and a C++ compiler. Off by default: on a CPU
+        the lean passes are faster (``docs/log.md`` has figures).
+        """
+        self._compiled = True
+        for module in self.model.modules():
+            if type(module).__name__ in FEED_FORWARD:
+                module.compile(dynamic=True)
+
+    @property
+    def _may_be_lean(self) -> bool:
+        """Whether nothing asks for what only Hugging Face's modules know."""
+        asked = self._compiled or self.model.training
+        return torch.is_inference_mode_enabled() and not asked
+
     def text_logits(self, hidden: Tensor) -> Tensor:
         """Logits of text tokens, ``float[..., base_size]``; item tokens are out of reach."""
         return hidden @ self.table.text_rows().T
@@ -335,7 +355,7 @@ class CausalBackbone(Backbone):
 
         Without ``allowed`` each looks at those before it.
         """
-        if cache is not None and _may_be_lean(self.model) and LeanGPT2.knows(self.model):
+        if cache is not None and self._may_be_lean and LeanGPT2.knows(self.model):
             if self._lean is None or self._lean[0] != self.version:
                 self._lean = (self.version, LeanGPT2(self.model))
             return self._lean[1].run(embedded, allowed, positions, cache, rows)
@@ -486,7 +506,7 @@ class Seq2SeqBackbone(Backbone):
         return hidden
 
     def _lean_now(self) -> LeanT5 | None:
-        if not (_may_be_lean(self.model) and LeanT5.knows(self.model)):
+        if not (self._may_be_lean and LeanT5.knows(self.model)):
             return None
         if self._lean is None or self._lean[0] != self.version:
             self._lean = (self.version, LeanT5(self.model))
@@ -566,11 +586,6 @@ class Seq2SeqBackbone(Backbone):
         encoded, valid = self._encode(prompts)
         start = torch.full((len(tokens), 1), self._start, device=tokens.device)
         return self._decode(torch.cat([start, tokens], 1), encoded[rows], valid[rows], None)
-
-
-def _may_be_lean(model: PreTrainedModel) -> bool:
-    """Whether nothing asks for what only Hugging Face's modules know: gradients and dropout."""
-    return torch.is_inference_mode_enabled() and not model.training
 
 
 def _lower(length: int, device: torch.device) -> Tensor:

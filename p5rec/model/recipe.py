@@ -189,9 +189,13 @@ class Training(_Section):
 
 
 class Decoding(_Section):
-    """Defaults of the search."""
+    """Defaults of the search.
+
+    ``compile``: walk with ``torch.compile``; slower on a CPU, where it stays off.
+    """
 
     beams: PositiveInt = 50
+    compile: bool = False
 
 
 class Recipe(_Section):

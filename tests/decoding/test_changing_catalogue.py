@@ -172,6 +172,38 @@ def test_changes_that_cannot_be_are_refused_and_leave_all_as_it_was(shop, change
     assert len(shop.recommend(["oats"], k=12)) == 12
 
 
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"k": 0}, "k is 0; expected 1 to 12"),
+        ({"k": 13}, "k is 13"),
+        ({"beams": 0}, "beams is 0; expected 1 to 10,000"),
+        ({"beams": 10_001}, "beams is 10001"),
+        ({"filter": "price < 1 and price > 2"}, "contradicts itself"),
+        ({"filter": "cost < 1"}, "no attribute 'cost'"),
+        ({"filter": "price < 'cheap'"}, "cannot be compared"),
+        ({"filter": "item in ['oat']"}, "item 'oat' is not in the catalogue"),
+        ({"allow": ["oat"]}, "item 'oat' is not in the catalogue"),
+        ({"deny": ["oat"]}, "Did you mean 'oats'"),
+        ({"allow": ["oats"], "deny": ["oats"]}, "contradict each other"),
+    ],
+)
+def test_what_cannot_be_wanted_is_told_before_any_model_work(folder, monkeypatch, wanted, told):
+    shop = Recommender.from_pretrained(folder / "gpt2")
+
+    def never(*_, **__):
+        raise AssertionError("the model was asked")
+
+    monkeypatch.setattr(type(shop.model.scorer.backbone), "begin", never)
+    for ask in (lambda: shop.recommend(["oats"], **wanted), lambda: shop.ask("milk", **wanted)):
+        with pytest.raises(RequestError) as error:
+            ask()
+        assert told in str(error.value)
+    with pytest.raises(RequestError) as error:
+        shop.follow(["oats"]).recommend(**wanted)
+    assert told in str(error.value)
+
+
 @pytest.mark.parametrize("name", ["code_0.npy", "leaf_start_1.npy", "trie.json"])
 def test_a_changed_byte_of_the_trie_is_refused_by_name_before_any_model_work(
     folder, tmp_path, monkeypatch, name

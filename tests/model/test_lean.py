@@ -1,5 +1,7 @@
 """The lean forward passes against Hugging Face's own modules."""
 
+import shutil
+
 import pytest
 import torch
 from test_backbones import N_ROWS, close, paths_of, prompts_of
@@ -91,6 +93,19 @@ def test_first_steps_may_be_made_with_the_prompt(family):
         close(state.take_ahead(chosen), expected[:, :, 1])
         parents = torch.arange(4).flip(0)[None]
         close(backbone.extend(state, parents, paths[:, :, 1]), expected[:, :, 2])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch about itself
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_compiled_walks_are_the_same(family):
+    backbone = item_model(family, "full", rows=N_ROWS).backbone
+    prompts, paths = PromptBatch.from_prompts(prompts_of(4, 2)), paths_of(2, 3, 3)
+    _, lean = both(backbone, prompts, paths)
+    backbone.use_compiler()
+    _, compiled = both(backbone, prompts, paths)
+    close(compiled, lean)
 
 
 @pytest.mark.parametrize("pack", [False, True])
