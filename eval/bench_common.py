@@ -59,8 +59,13 @@ def machine(*libraries: str, threads: int) -> dict:
             "p5rec": version("p5rec"),
         },
         "commit": commit.stdout.strip(),
-        "command": " ".join(["python", *sys.argv]),
+        # Where folders lie on this machine says nothing to others.
+        "command": " ".join(["python", sys.argv[0], *map(_last_part, sys.argv[1:])]),
     }
+
+
+def _last_part(word: str) -> str:
+    return Path(word).name if Path(word).is_absolute() else word
 
 
 def beside_goals(figures: Mapping[str, float], goals: Mapping[str, tuple[str, float]]) -> list[str]:

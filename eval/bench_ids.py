@@ -184,6 +184,7 @@ def clustered(count: int, random: np.random.Generator) -> tuple[np.ndarray, list
 
 def measure(options: argparse.Namespace) -> dict:
     """All figures."""
+    about = machine("numpy", "scipy", "scikit-learn", "faiss-cpu", threads=options.threads)
     found, skipped = {}, {}
     for name in SETS:
         source = find(name, options.data)
@@ -213,7 +214,7 @@ def measure(options: argparse.Namespace) -> dict:
         "fit_seconds_1m": large["fit_seconds"],
         "fit_peak_gib_1m": large["fit_peak_gib"],
         "place_1000_seconds": large["place_seconds"],
-        **machine("numpy", "scipy", "scikit-learn", "faiss-cpu", threads=options.threads),
+        **about,
         "quick": options.quick,
         "left_out": skipped,
         "details": {"data_sets": found, "large": {"items": n_items, **large}},

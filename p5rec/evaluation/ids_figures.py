@@ -36,6 +36,8 @@ def agreement_curves(qualities: Mapping[str, Quality]) -> str | None:
             axes.set_title(f"{kind} neighbours")
             axes.set_xlabel("nodes of the level")
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:,.0f}")
+            axes.minorticks_off()
             axes.set_ylim(bottom=0)
             axes.yaxis.set_major_formatter(_percent())
             axes.grid(axis="y")
