@@ -86,11 +86,11 @@ def draw(figures: dict, path: Path) -> None:
                 axes.loglog(
                     chance, shares, dashes, marker="o", ms=4, color=colour, label=f"{words}, {kind}"
                 )
-        axes.loglog([1e-4, 1], [1e-4, 1], ":", color="#c9d1d9", lw=1)
+        axes.loglog([1e-3, 1], [1e-3, 1], ":", color="#c9d1d9", lw=1)
         axes.set_title(name, fontsize=10)
-        axes.set_xlabel("random items with the same path")
+        axes.set_xlabel("random items with the same path", fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0][0].set_ylabel("neighbours with the same path")
+    panels[0][0].set_ylabel("neighbours with the same path", fontsize=8)
     panels[0][-1].legend(fontsize=7, frameon=False)
     figure.savefig(path, dpi=140)
     plt.close(figure)
