@@ -65,7 +65,8 @@ class Excluded:
         given = allowed or [None] * len(items)
         self._trie = trie
         self._masks = [mask or live for mask in masks or [None] * len(items)]
-        self._unfiltered = all(mask is None for mask in self._masks)
+        self._different = list(dict.fromkeys(self._masks))
+        self._unfiltered = self._different == [None]
         self._listed = torch.tensor([rows is not None for rows in given], dtype=torch.bool)
         self._any_listed = bool(self._listed.any())
         denied = self._leaves(items)
@@ -108,11 +109,10 @@ class Excluded:
 
     def _failing(self, depth: int, children: Tensor) -> Tensor:
         """What the filters leave out, ``bool[B, S, W]``."""
-        masks = self._masks
-        if all(mask is masks[0] for mask in masks):
-            return _without(masks[0], depth, children)
+        if len(self._different) == 1:
+            return _without(self._different[0], depth, children)
         return torch.stack(
-            [_without(mask, depth, own) for mask, own in zip(masks, children, strict=True)]
+            [_without(mask, depth, own) for mask, own in zip(self._masks, children, strict=True)]
         )
 
     def _places(self, told: _Told, level: int, span: tuple[IntArray, IntArray], w: int) -> IntArray:
@@ -142,11 +142,12 @@ class Excluded:
         prompt = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
         leaf = self._trie.leaf_of_item[np.concatenate([_NONE, *rows])]
         keys = np.sort(self._keys(prompt, leaf))
-        prompt, leaf = np.divmod(keys[_first_of_each(keys)], self._trie.n_items)
-        passes = np.ones(len(leaf), dtype=bool)
+        # Sorting leaves the prompts in their order.
+        leaf = keys - prompt * self._trie.n_items
+        passes = _first_of_each(keys)
         for mask, own in self._by_mask(prompt):
             if mask is not None:
-                passes[own] = mask.leaves[leaf[own]]
+                passes[own] &= mask.leaves[leaf[own]]
         return prompt[passes], leaf[passes]
 
     def _nodes(self, prompt: IntArray, leaf: IntArray, *, closed: bool) -> list[_Told]:
@@ -161,7 +162,10 @@ class Excluded:
             # Leaves are in order, and so are the nodes above them.
             first = np.flatnonzero(_first_of_each(prompt) | _first_of_each(node))
             owner, node = prompt[first], node[first]
-            if closed and len(node):
+            if not len(node):
+                found += [_Told.of(owner, node, 1, closed=closed)] * depth
+                break
+            if closed:
                 count = np.diff(np.append(first, len(leaf)))
                 whole = count == self._eligible(depth, owner, node)
                 # A node is only emptied where all below it are.
@@ -182,7 +186,7 @@ class Excluded:
 
     def _by_mask(self, prompt: IntArray) -> Iterator[tuple[NodeMask | None, IntArray | slice]]:
         """The different filters, and which of some entries belong to prompts with each."""
-        different = list(dict.fromkeys(self._masks))
+        different = self._different
         if len(different) == 1:
             yield different[0], slice(None)
             return
