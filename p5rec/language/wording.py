@@ -50,7 +50,9 @@ _TOLD = frozenset(
     )
 )
 _PEOPLE = frozenset(
-    words("enthusiast lover buff admirer devotee family couple foodie drinker student adult")
+    words(
+        "fan reader audience goer guest enthusiast lover buff admirer devotee family couple foodie drinker student adult"
+    )
 )
 _LIKING = frozenset(words("enjoy appreciate love like prefer fan drawn"))
 _NOUN_AFTER = frozenset(words("of in with that for at on from to which who by as is are "))
@@ -145,42 +147,47 @@ class Wording:
     def sentences(self, item_words: str, user_words: str, *, openings: int = 4) -> list[list[str]]:
         """Sentences to choose from, for the first and for the second place; all of them hold.
 
-        What is said of the item stands in its record; what the person is said to like, in either.
+        What is said of the item stands in its record, and what the person is said to like in
+        what is known of the person. The first sentence is about the item where that can be.
         """
         offered = self.evidence(item_words, user_words)
-        item = Records([item_words])
+        told = Records([user_words])
         liked = sorted(self.things(user_words), key=lambda one: -self.worth(one))
-        liked = [thing for thing in liked if not item.support(thing)]
-        first = self._place(self.first, offered, offered or liked, openings)
-        left = liked if offered else liked[MOST_THINGS:]
-        further = offered[MOST_THINGS:]
-        later = self._place(self.later, further, further + left, openings)
-        either = Records([item_words, user_words])
+        of_item = [one for one, _ in self.first if not _about_person(one)] if offered else []
+        first = of_item or [one for one, _ in self.first if _about_person(one)]
+        used = offered[:MOST_THINGS] if of_item else liked[:MOST_THINGS]
+        later = [one for one, _ in self.later]
+        left = [thing for thing in liked if not Records(used).support(thing)]
         places = [
-            [text for text, of_user in place if (either if of_user else item).verify(text).holds]
-            for place in (first, later)
+            _worded(first[:openings], offered, liked),
+            _worded(later[:openings], offered[MOST_THINGS:], left),
         ]
-        return [place for place in places if place]
+        item = Records([item_words])
+        held = [
+            [one for one in place if (told if _about_person(one) else item).verify(one).holds]
+            for place in places
+        ]
+        return [place for place in held if place]
 
-    def _place(
-        self,
-        kinds: Sequence[tuple[str, int]],
-        offered: Sequence[str],
-        liked: Sequence[str],
-        most: int,
-    ) -> list[tuple[str, bool]]:
-        """Sentences for one place, and of each whether it is about the person."""
-        found: dict[str, bool] = {}
-        used = 0
-        for opening, _ in kinds:
-            of_user = not _LIKING.isdisjoint(words(opening)[-TAIL:])
-            things = liked if of_user else offered
-            if not things or used == most:
-                continue
-            used += 1
-            for size in (MOST_THINGS, MOST_THINGS - 1):
-                found.setdefault(f"{opening} {listed(_sized(things, size))}.", of_user)
-        return list(found.items())
+
+def _about_person(text: str) -> bool:
+    """Whether a sentence, or its opening, says what a person likes.
+
+    >>> _about_person("They appreciate the"), _about_person("The user would enjoy it for its")
+    (True, False)
+    """
+    opening = _opening(text) or text
+    return not _LIKING.isdisjoint(words(opening)[-TAIL:])
+
+
+def _worded(openings: Sequence[str], offered: Sequence[str], liked: Sequence[str]) -> list[str]:
+    """Each opening with what it can be followed by, in two lengths."""
+    texts = []
+    for opening in openings:
+        things = liked if _about_person(opening) else offered
+        for most in (MOST_THINGS, MOST_THINGS - 1) if things else ():
+            texts.append(f"{opening} {listed(_sized(things, most))}.")
+    return list(dict.fromkeys(texts))
 
 
 def _commonest(openings: Counter[str]) -> list[tuple[str, int]]:

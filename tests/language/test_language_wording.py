@@ -57,6 +57,16 @@ def test_every_sentence_holds_and_shared_things_come_first() -> None:
     assert set(first) == set(WORDING.things(PLACES[0][1]))
 
 
+def test_what_a_person_likes_is_taken_from_what_is_known_of_the_person() -> None:
+    for _, words in PLACES:
+        for place in WORDING.sentences(words, "likes loud music, strong coffee"):
+            for sentence in place:
+                of_person = sentence.startswith("They appreciate")
+                known = "loud music, strong coffee" if of_person else words
+                assert Records([known]).verify(sentence).holds
+    assert all(len(WORDING.sentences(words, "")) == 1 for _, words in PLACES)
+
+
 def test_what_no_record_has_is_refused() -> None:
     records = Records(["Guests enjoy craft beer and live music."])
     verdict = records.verify("They enjoy craft beer. They enjoy cheap wine and live music. Enjoy!")
