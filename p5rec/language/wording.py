@@ -51,7 +51,8 @@ _TOLD = frozenset(
 )
 _PEOPLE = frozenset(
     words(
-        "fan reader audience goer guest enthusiast lover buff admirer devotee family couple foodie drinker student adult"
+        "fan reader audience goer guest enthusiast lover buff admirer devotee family couple foodie "
+        "drinker student adult"
     )
 )
 _LIKING = frozenset(words("enjoy appreciate love like prefer fan drawn"))

@@ -12,9 +12,7 @@ from p5rec.model.recipe import Task
 from p5rec.training.batch import Batch, Examples, Plan
 
 MAIN_TASK: Task = "next_item"
-WRITTEN_TASKS: frozenset[Task] = frozenset(
-    {"explanation", "rating", "reason", "review_summary"}
-)
+WRITTEN_TASKS: frozenset[Task] = frozenset({"explanation", "rating", "reason", "review_summary"})
 """Tasks that are answered with text alone."""
 
 
