@@ -87,14 +87,21 @@ def stored(tmp_path_factory):
     return folder, made
 
 
+TASKS = ("explanation", "item_text", "next_item", "rating", "request")
+ARRAYS = (
+    *("child_start_0", "child_start_1", "code_0", "code_1", "item_of_leaf", "leaf_of_item"),
+    *("leaf_start_0", "leaf_start_1", "leaf_start_2"),
+)
 FILES = [
     "catalogue.parquet",
     "manifest.json",
-    *(f"prompts/{task}.toml" for task in ("explanation", "item_text", "next_item", "request")),
+    *(f"prompts/{task}.toml" for task in TASKS),
     "recipe.json",
     "semantic_ids.safetensors",
     "tokenizer/tokenizer.json",
     "tokenizer/tokenizer_config.json",
+    *(f"trie/{array}.npy" for array in ARRAYS),
+    "trie/trie.json",
     WEIGHTS,
 ]
 
