@@ -87,7 +87,10 @@ def stored(tmp_path_factory):
     return folder, made
 
 
-TASKS = ("explanation", "item_text", "next_item", "rating", "request")
+TASKS = (
+    *("explanation", "item_text", "next_item", "rating", "reason", "request"),
+    "review_summary",
+)
 ARRAYS = (
     *("child_start_0", "child_start_1", "code_0", "code_1", "item_of_leaf", "leaf_of_item"),
     *("leaf_start_0", "leaf_start_1", "leaf_start_2"),
