@@ -17,7 +17,7 @@ from p5rec.decoding.filter_conflicts import contradiction
 from p5rec.decoding.filter_expression import Comparison, Expression, Holds, Not
 from p5rec.decoding.filters import Filters
 from p5rec.errors import RequestError
-from p5rec.language.attribute_index import AttributeIndex
+from p5rec.language.attribute_index import LONGEST_NAME, AttributeIndex
 from p5rec.language.bounds import Bounds
 from p5rec.language.limits import Grammar, Limit
 from p5rec.language.request_vocabulary import GENERIC_WORDS
@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 LONGEST_REQUEST = 64 * 1024
 """Bytes of UTF-8."""
+LONGEST_NAMED = 200
+"""Characters in which a name that is denied is looked for."""
 SEARCHED = 4096
 """Characters in which limits are looked for."""
 
@@ -175,7 +177,9 @@ class _Reading:
         kept, at = [], 0
         searched = self.text[:SEARCHED]
         taken = []
-        for limit in self.shop.grammar.limits(searched):
+        for limit in map(self._whole, self.shop.grammar.limits(searched)):
+            if limit.start < at:
+                continue
             cut = self._take(limit)
             if cut is not None:
                 taken.append((limit.start, limit.end))
@@ -202,6 +206,23 @@ class _Reading:
             tuple(self.not_true),
             _once(unclear),
         )
+
+    def _whole(self, limit: Limit) -> Limit:
+        """A denial to the end of the name that it names: "American (New)" is one."""
+        if not limit.denied:
+            return limit
+        last = limit.denied[-1]
+        start = self.text.rfind(last, limit.start, limit.end)
+        said = list(islice(tokens(self.text[start : start + LONGEST_NAMED]), LONGEST_NAME))
+        size = self.shop.attributes.names.longest_at([token.word for token in said], 0)
+        if start < 0 or size <= len(words(last)):
+            return limit
+        # A bracket that the name opened belongs to it.
+        end = start + said[size - 1].end
+        name = self.text[start:end]
+        if name.count("(") > name.count(")") and self.text[end : end + 1] == ")":
+            end += 1
+        return replace(limit, end=end, denied=(*limit.denied[:-1], self.text[start:end]))
 
     def _take(self, limit: Limit) -> bool | None:
         """Note a limit; whether its text is no part of the wish, None if it is no limit at all."""

@@ -22,7 +22,7 @@ ROWS = (
     ("Training Shirt", "Under Armour", ["Clothing", "Shirts"], 25.0, 4.5, None, None, True, "male", None),
     ("Sea Salt Spray", "Brand New Day", ["Beauty", "Hair Care"], 15.0, 3.5, None, None, True, "female", None),
     ("Peanut Butter, No Added Sugar", "Nutty", ["Pantry", "Spreads"], 5.0, 4.3, 600, True, True, None, None),
-    ("Gluten-Free Bread", "Mill Lane", ["Bakery", "Bread"], 4.5, 3.8, 250, False, True, None, None),
+    ("Gluten-Free Bread", "Mill Lane", ["Bakery (Fresh)", "Bread, Rolls and Buns"], 4.5, 3.8, 250, False, True, None, None),
     ("2-in-1 Conditioner", "Mill Lane", ["Beauty", "Hair Care"], 7.0, 4.0, None, None, True, None,
      None),
     ("Baby Wipes Sensitive", "Soft & Co", ["Baby", "Wipes"], 3.0, 4.9, None, None, True, None, None),
