@@ -83,11 +83,14 @@ class StatementWalk:
 
     @property
     def _complete(self) -> bool:
-        return self._at.ends is not None and self._at.ends[0] not in self._said
+        if self._at.ends is None or self._at.ends[0] in self._said:
+            return False
+        return not self._ordered or self._at.ends[0] == len(self._said)
 
     def _with_last(self) -> dict[int, int]:
         """What was said, with the sentence that ends here."""
-        return self._said | ({} if self._at.ends is None else dict([self._at.ends]))
+        ends = self._at.ends
+        return self._said | {ends[0]: ends[1]} if ends and self._complete else self._said
 
     def _open(self, node: _Node) -> set[int]:
         return self._leading_on(node, self._said)
