@@ -12,8 +12,9 @@ def dump_templates(templates: TemplateSet) -> dict[str, str]:
     """The files, name to text, that ``load_templates`` reads back as equal templates.
 
     >>> from p5rec.prompting.templates import load_templates
-    >>> sorted(dump_templates(load_templates()))
-    ['explanation.toml', 'item_text.toml', 'next_item.toml', 'request.toml']
+    >>> sorted(dump_templates(load_templates()))  # doctest: +NORMALIZE_WHITESPACE
+    ['explanation.toml', 'item_text.toml', 'next_item.toml', 'rating.toml', 'reason.toml',
+     'request.toml', 'review_summary.toml']
     """
     files = {}
     for task in TASKS:
