@@ -126,8 +126,8 @@ def test_a_reference_for_a_long_history_is_quick() -> None:
     assert (time.perf_counter() - start) / 50 < 0.02
 
 
-def test_explanations_and_requests_need_no_torch() -> None:
-    modules = ("explanation", "facts", "requests", "sentences", "verify", "word_index")
+def test_explanations_need_no_torch() -> None:
+    modules = ("explanation", "facts", "sentences", "verify", "word_index")
     code = "\n".join(f"import p5rec.language.{module}" for module in modules)
     code += "\nimport sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

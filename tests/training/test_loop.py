@@ -156,7 +156,7 @@ def pressing(run, times, step):
                 count[0] += 1
                 if count[0] == step:
                     for _ in range(times):
-                        os.kill(os.getpid(), signal.SIGINT)
+                        signal.raise_signal(signal.SIGINT)
                 return plan.make(chosen, rng)
 
             return dataclasses.replace(plan, make=make)
