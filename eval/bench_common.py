@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+
+from p5rec.benchmark.machine import circumstances, command_line
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -41,31 +40,12 @@ def in_own_process(script: str, *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def machine(*libraries: str, threads: int) -> dict:
+def machine(*libraries: str, threads: int | None = None) -> dict:
     """Machine, versions, commit and command, to stand beside the figures."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
-    )
     return {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": threads,
-            "load": os.getloadavg(),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in libraries},
-            "p5rec": version("p5rec"),
-        },
-        "commit": commit.stdout.strip(),
-        # Where folders lie on this machine says nothing to others.
-        "command": " ".join(["python", sys.argv[0], *map(_last_part, sys.argv[1:])]),
+        **circumstances((*libraries, "p5rec"), threads=threads),
+        "command": command_line(["python", *sys.argv]),
     }
-
-
-def _last_part(word: str) -> str:
-    return Path(word).name if Path(word).is_absolute() else word
 
 
 def beside_goals(figures: Mapping[str, float], goals: Mapping[str, tuple[str, float]]) -> list[str]:
@@ -81,7 +61,20 @@ def beside_goals(figures: Mapping[str, float], goals: Mapping[str, tuple[str, fl
 
 def write_results(figures: Mapping[str, object], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def publish(
+    figures: Mapping[str, object],
+    path: Path,
+    *,
+    table: Callable[[Mapping], str],
+    draw: Callable[[Mapping, Path], None],
+) -> None:
+    """Print figures as a table, write them, and draw them beside."""
+    print(table(figures))
+    write_results(figures, path)
+    draw(figures, path.with_suffix(".png"))
 
 
 def say(what: str) -> None:

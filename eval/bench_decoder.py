@@ -30,9 +30,9 @@ from bench_common import (
     machine,
     once,
     peak_gib,
+    publish,
     say,
     seconds,
-    write_results,
 )
 from decoder_peer import (
     Peer,
@@ -382,9 +382,7 @@ def main() -> None:
     figures = measure(options)
     from decoder_report import draw, table
 
-    print(table(figures))
-    write_results(figures, options.out)
-    draw(figures, options.out.with_suffix(".png"))
+    publish(figures, options.out, table=table, draw=draw)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ from bench_common import (
     machine,
     once,
     peak_gib,
+    publish,
     say,
-    write_results,
 )
 from threadpoolctl import threadpool_limits
 
@@ -236,9 +236,7 @@ def main() -> None:
         figures = measure(options)
     from ids_report import draw, table
 
-    print(table(figures))
-    write_results(figures, options.out)
-    draw(figures, options.out.with_suffix(".png"))
+    publish(figures, options.out, table=table, draw=draw)
 
 
 if __name__ == "__main__":

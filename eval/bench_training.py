@@ -28,15 +28,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 import torch
+from bench_common import RESULTS, machine, write_results
 
-from p5rec.benchmark.machine import circumstances, command_line
+from p5rec.benchmark.machine import LIBRARIES
 from p5rec.benchmark.suite import Suite
 from p5rec.data.events import Histories
 from p5rec.model.recipe import Recipe
 from p5rec.recommender import Recommender
 from p5rec.training.objective import Objective
 
-RESULTS = Path(__file__).parent / "results" / "training_speed.json"
 MODELS = ("gpt2-mini", "t5-mini")
 SUITE = "amazon-beauty"
 WARM_UP = 3
@@ -233,10 +233,9 @@ def main() -> None:
         "suite": SUITE,
         "peer_batch": PEER_BATCH,
         "quick": options.quick,
-        **circumstances(),
-        "command": command_line(["python", *sys.argv]),
+        **machine(*LIBRARIES),
     }
-    RESULTS.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_results(told, RESULTS / "training_speed.json")
     print(json.dumps({key: told[key] for key in list(told)[:4]}))
 
 

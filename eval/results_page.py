@@ -29,8 +29,8 @@ this page.
 
 A figure means something only with its protocol. *Plain* ranks all items, as TIGER and those after
 it report. *Seen items excluded* leaves out what the history holds, as the code of S3-Rec, BSARec
-and RecTools does; where nobody buys twice, this alone lifts recall@10 by about a tenth and ndcg@10
-by a third. Under it only items that the user never had are targets. Each user's last item tests,
+and RecTools does; where nobody buys twice, this alone lifts every model that does not know so.
+Under it only items that the user never had are targets. Each user's last item tests,
 the one before validates (in the groceries: last baskets); hyper-parameters are chosen on validation
 alone, and the JSON has every trial. Ours are means over seeds, ± one standard deviation. Intervals
 are 95%, from a bootstrap over users, paired; p is that of a paired permutation test.
@@ -72,8 +72,11 @@ def table(suite: str, runs: list[dict], protocol: str) -> list[str]:
     ]
     for run in runs:
         figures = [run[protocol][metric] for metric in METRICS]
-        cells = [f"**{figure['mean']:.4f}** ± {figure['sd']:.4f}" for figure in figures]
-        seeds = f"here, {len(run['seeds'])} seed{'s' * (len(run['seeds']) > 1)}"
+        several = len(run["seeds"]) > 1
+        cells = [
+            f"**{figure['mean']:.4f}**" + f" ± {figure['sd']:.4f}" * several for figure in figures
+        ]
+        seeds = f"here, {len(run['seeds'])} seed{'s' * several}"
         lines.append(row(f"**p5rec {run['recipe']}**", cells, minutes(run), seeds))
     for name, baseline in runs[0]["baselines"].items():
         cells = [f"{baseline[protocol][metric]:.4f}" for metric in METRICS]

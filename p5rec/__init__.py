@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from p5rec.data.catalogue import Catalogue
     from p5rec.data.events import Event, Events
     from p5rec.language.explanation import Explanation
-    from p5rec.recommender import Recommendation, Recommender
+    from p5rec.recommendations import Recommendation
+    from p5rec.recommender import Recommender
 
 __all__ = [
     "BundleError",
@@ -55,7 +56,7 @@ _LOADED_ON_FIRST_USE = {
     "Event": "p5rec.data.events",
     "Events": "p5rec.data.events",
     "Explanation": "p5rec.language.explanation",
-    "Recommendation": "p5rec.recommender",
+    "Recommendation": "p5rec.recommendations",
     "Recommender": "p5rec.recommender",
 }
 

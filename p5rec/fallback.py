@@ -24,12 +24,13 @@ from p5rec.evaluation.collaborative import Factors, ItemNeighbours
 from p5rec.evaluation.sasrec import SASRec
 from p5rec.evaluation.scored import MostPopular, ScoringModel
 from p5rec.model.bundle import open_bundle, writing_bundle
-from p5rec.recommender import (
-    LARGEST_K,
+from p5rec.model.fitted_ids import CATALOGUE
+from p5rec.recommendations import (
     History,
     Recommendation,
     Recommendations,
     as_histories,
+    check_k,
     history_notices,
     tell_why_empty,
 )
@@ -39,7 +40,7 @@ Kind = Literal["popularity", "item-knn", "ials", "sasrec"]
 KINDS: dict[str, type[ScoringModel]] = {
     model.kind: model for model in (MostPopular, ItemNeighbours, Factors, SASRec)
 }
-MODEL_FILE, CATALOGUE_FILE = "fallback.safetensors", "catalogue.parquet"
+MODEL_FILE = "fallback.safetensors"
 NOT_SERVED = ("strategy", "steer", "beams")
 
 
@@ -111,12 +112,7 @@ class Fallback:
 
         :raises RequestError: if ``k`` or what is wanted cannot be, or a history is none.
         """
-        most = min(LARGEST_K, len(self.catalogue))
-        if not 1 <= k <= most:
-            raise RequestError(
-                f"k is {k}; expected 1 to {most} (the catalogue has {len(self.catalogue)} items). "
-                "Ask for fewer."
-            )
+        check_k(k, len(self.catalogue))
         single, several = as_histories(history)
         histories, unknown = Histories.from_events(several, self.catalogue)
         assert self._filters is not None
@@ -149,7 +145,7 @@ class Fallback:
         about = {"fallback": {"kind": self.kind, "settings": self._scorer.settings}}
         catalogue, arrays = self.catalogue, self._scorer.arrays()
         with writing_bundle(Path(path), about) as folder:
-            pq.write_table(catalogue.table, folder / CATALOGUE_FILE)
+            pq.write_table(catalogue.table, folder / CATALOGUE)
             save_file(
                 {name: np.ascontiguousarray(a) for name, a in arrays.items()}, folder / MODEL_FILE
             )
@@ -168,7 +164,7 @@ class Fallback:
         fallback = cls(about["kind"])
         arrays = load_file(Path(path) / MODEL_FILE)
         fallback._scorer = KINDS[about["kind"]].from_arrays(about["settings"], arrays)
-        fallback._take(Catalogue(pq.read_table(Path(path) / CATALOGUE_FILE)))
+        fallback._take(Catalogue(pq.read_table(Path(path) / CATALOGUE)))
         return fallback
 
     def _take(self, catalogue: Catalogue) -> None:

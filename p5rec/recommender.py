@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from typing_extensions import Unpack
 
 from p5rec.data.catalogue import Catalogue
-from p5rec.data.events import Event, Events, Histories
+from p5rec.data.events import Events, Histories
 from p5rec.data.loading import check_against, load_catalogue, load_events, load_users
 from p5rec.data.splits import Cases, Split, leave_last_basket, leave_one_out, validate_last_basket
 from p5rec.data.tables import Source
@@ -40,35 +40,18 @@ from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.segments import UntrustedText
 from p5rec.prompting.templates import load_templates
+from p5rec.recommendations import (
+    History,
+    Recommendation,
+    Recommendations,
+    as_histories,
+    check_k,
+    history_notices,
+    tell_why_empty,
+)
 from p5rec.training.fitting import Fitting, fingerprint, fit_model
 
-History = Sequence[str | Event]
 HoldOut = Literal["nothing", "last-basket", "leave-one-out"]
-LARGEST_K = 1000
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """An item that fits: ``score`` is its log-probability, ``path`` its semantic ID in words."""
-
-    item_id: str
-    score: float
-    rank: int
-    path: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
-
-
-class Recommendations(list[Recommendation]):
-    """Recommendations, best first; ``notices`` tells what the caller should know about them."""
-
-    def __init__(
-        self, items: Iterable[Recommendation] = (), *, notices: Sequence[str] = ()
-    ) -> None:
-        super().__init__(items)
-        self.notices = tuple(notices)
 
 
 class Recommender:
@@ -252,7 +235,7 @@ class Recommender:
     def _recommend(
         self, ranker: NextItemRanker, several: Sequence[History], k: int, wanted: Wanted
     ) -> list[Recommendations]:
-        self._check_k(k)
+        check_k(k, len(self.catalogue))
         histories, unknown = Histories.from_events(several, self.catalogue)
         steer = wanted.get("steer")
         prompt = None if steer is None else self._request_prompt(steer.words)
@@ -364,7 +347,7 @@ class Recommender:
         :raises RequestError: if the request is empty or longer than 64 KiB, or ``k`` or what is
             wanted cannot be.
         """
-        self._check_k(k)
+        check_k(k, len(self.catalogue))
         if wanted.get("steer") is not None:
             raise RequestError("ask takes no steer. Say it in the request, or use recommend.")
         return self._answer(Request.parse(request, self._shop_words), history, k, wanted)
@@ -394,7 +377,7 @@ class Recommender:
         turns: Sequence[Turn] = ()
         if saved is not None:
             settings, turns = read_saved(saved)
-        self._check_k(settings.k)
+        check_k(settings.k, len(self.catalogue))
 
         def answer(request: Request, unwanted: Sequence[str]) -> Recommendations:
             own = settings.wanted or {}
@@ -498,14 +481,6 @@ class Recommender:
             self._words = ShopWords(self.catalogue)
         return self._words
 
-    def _check_k(self, k: int) -> None:
-        most = min(LARGEST_K, len(self.catalogue))
-        if not 1 <= k <= most:
-            raise RequestError(
-                f"k is {k}; expected 1 to {most} (the catalogue has {len(self.catalogue)} items). "
-                "Ask for fewer."
-            )
-
     def _recommendations(
         self, found: Found, notices: Sequence[Sequence[str]]
     ) -> list[Recommendations]:
@@ -538,36 +513,3 @@ def _split(events: Events, hold_out: HoldOut, validation_users: int, seed: int) 
             "Choose one of them."
         )
     return validate_last_basket(events, users=validation_users, seed=seed)
-
-
-def as_histories(history: History | Sequence[History]) -> tuple[bool, list[History]]:
-    """Whether one history was given, and all that were given as a list."""
-    if isinstance(history, str):
-        raise RequestError(
-            f"the history is the text {history!r}; expected a list of item ids: [{history!r}]."
-        )
-    if all(isinstance(event, str | Event) for event in history):
-        return True, [cast(History, history)]
-    several = cast(Sequence[History], history)
-    if any(isinstance(one, str | Event) for one in several):
-        raise RequestError(
-            "the histories mix item ids and lists. Give one list of item ids, or a list of lists."
-        )
-    return False, list(several)
-
-
-def tell_why_empty(found: Found, plan: Plan, notices: Sequence[list[str]]) -> None:
-    """Add to the notices of each empty list what left nothing."""
-    for user in np.flatnonzero((found.items < 0).all(axis=1)).tolist():
-        notices[user].append(plan.why_empty(user))
-
-
-def history_notices(known: int, unknown: Sequence[str]) -> list[str]:
-    """What to say of a history with so many known events and these unknown items."""
-    notices = []
-    if unknown:
-        shown = ", ".join(unknown[:3]) + (" …" if len(unknown) > 3 else "")
-        notices.append(f"not in the catalogue and left out: {shown}")
-    if not known:
-        notices.append("the history holds no known item: these are popular items")
-    return notices

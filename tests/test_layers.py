@@ -36,16 +36,17 @@ ALLOWED: dict[str, set[str]] = {
     "training": MIDDLE | {"evaluation", "language"},
     # Evidence is drawn with what all reports are drawn with.
     "language": MIDDLE | {"evaluation.drawing", "evaluation.page"},
-    "recommender": UPPER,
-    "serving": UPPER | {"recommender", "fallback"},
+    "recommendations": MIDDLE,
+    "recommender": UPPER | {"recommendations"},
+    "serving": UPPER | {"recommendations", "recommender", "fallback"},
     # Plain models behind the same call as the recommender.
-    "fallback": UPPER | {"recommender"},
+    "fallback": UPPER | {"recommendations"},
     "benchmark": UPPER | {"recommender"},
     "demo": UPPER | {"recommender", "benchmark.suite"},
-    "cli": UPPER | {"recommender", "serving", "demo", "benchmark"},
+    "cli": UPPER | {"recommendations", "recommender", "serving", "demo", "benchmark"},
     "__main__": {"cli"},
     # The front door. All but the errors is loaded on first use; the rest is for the type checker.
-    "__init__": UPPER | {"recommender"},
+    "__init__": UPPER | {"recommendations", "recommender"},
 }
 
 TORCH_FREE_ROOMS = ("errors", "resources", "data", "ids", "prompting")

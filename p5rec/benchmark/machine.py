@@ -15,13 +15,22 @@ LIBRARIES = ("p5rec", "torch", "transformers", "numpy", "pm-implicit", "rectools
 _HERE = Path(__file__).resolve().parent
 
 
-def circumstances() -> dict[str, Any]:
+def circumstances(
+    libraries: Sequence[str] = LIBRARIES, *, threads: int | None = None
+) -> dict[str, Any]:
     """Machine, versions and commit, as plain values.
+
+    :param libraries: whose versions to tell, of those that are installed.
+    :param threads: how many were used, where torch does not know.
 
     >>> sorted(circumstances())
     ['commit', 'machine', 'versions']
     """
-    return {"machine": _machine(), "versions": _versions(), "commit": _commit()}
+    return {
+        "machine": _machine(threads),
+        "versions": _versions(libraries),
+        "commit": _commit(),
+    }
 
 
 def command_line(words: Sequence[str]) -> str:
@@ -33,13 +42,15 @@ def command_line(words: Sequence[str]) -> str:
     return shlex.join(Path(word).name if word.startswith("/") else word for word in words)
 
 
-def _machine() -> dict[str, Any]:
-    import torch
+def _machine(threads: int | None) -> dict[str, Any]:
+    if threads is None:
+        import torch
 
+        threads = torch.get_num_threads()
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         "gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "load": [round(load, 2) for load in os.getloadavg()],
     }
@@ -54,9 +65,9 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _versions() -> dict[str, str]:
+def _versions(libraries: Sequence[str]) -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for name in LIBRARIES:
+    for name in libraries:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from p5rec.benchmark.records import Record, mean_lists
+from p5rec.benchmark.records import Record
 from p5rec.benchmark.suite import Suite
 from p5rec.data.splits import Cases
 from p5rec.evaluation.metrics import invalid_slots
@@ -33,13 +33,15 @@ def outcome(
 
     ``plain`` and ``unseen`` hold a mean and a standard deviation over seeds for each metric. The
     tests against a rival pair each user's mean over seeds with the rival's value. Minutes are
-    those of the clock; ``train_cpu_minutes`` counts every core, which differs on a busy machine.
+    those of the clock; ``train_cpu_minutes`` counts every core, which differs on a busy machine
+    (of a fit that was stopped, only what came after).
     ``seconds_to_<reference>`` is the shortest training, among all fits, that reached the published
     figure; None where none did.
     """
     records = list(seeds.values())
     figures = [record.per_user(cases) for record in records]
-    ours = mean_lists(seeds, cases)
+    theirs = {name: record.per_user(cases) for name, record in rivals.items()}
+    ours = _mean_values(figures)
     told: Values = {
         "suite": suite.name,
         "recipe": recipe,
@@ -60,13 +62,15 @@ def outcome(
             metric: _over_seeds([float(one[protocol][metric].mean()) for one in figures])
             for metric in suite.metrics
         }
-    told["runs"] = [_run(record, suite, cases) for record in records]
+    told["runs"] = [
+        {**record.facts, **_means(one, suite)} for record, one in zip(records, figures, strict=True)
+    ]
     told["baselines"] = {
-        name: {**record.facts, **_means(record, suite, cases)} for name, record in rivals.items()
+        name: {**rivals[name].facts, **_means(one, suite)} for name, one in theirs.items()
     }
-    for name, record in rivals.items():
-        told[f"vs_{name}"] = _against(ours, record.per_user(cases), suite)
-    points = [_run(record, suite, cases) for record in budgets]
+    for name, one in theirs.items():
+        told[f"vs_{name}"] = _against(ours, one, suite)
+    points = [{**record.facts, **_means(record.per_user(cases), suite)} for record in budgets]
     told["budgets"] = points
     if suite.reference is not None:
         told["reference"] = suite.reference.model_dump()
@@ -81,14 +85,21 @@ def outcome(
     return told
 
 
-def _run(record: Record, suite: Suite, cases: Cases) -> Values:
-    return {**record.facts, **_means(record, suite, cases)}
-
-
-def _means(record: Record, suite: Suite, cases: Cases) -> Values:
+def _means(figures: Values, suite: Suite) -> Values:
     return {
         protocol: {metric: round(float(values[metric].mean()), DIGITS) for metric in suite.metrics}
-        for protocol, values in record.per_user(cases).items()
+        for protocol, values in figures.items()
+    }
+
+
+def _mean_values(figures: Sequence[Values]) -> Values:
+    """Protocol -> metric -> the mean over seeds of each user's value."""
+    return {
+        protocol: {
+            metric: np.mean([one[protocol][metric] for one in figures], axis=0)
+            for metric in figures[0][protocol]
+        }
+        for protocol in figures[0]
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,18 +96,6 @@ def measure(
         seconds[protocol.name] = round(time.monotonic() - begun, 2)
         lists[protocol.name] = np.concatenate(kept) if kept else np.empty((0, K), dtype=np.int64)
     return lists, seconds
-
-
-def mean_lists(records: Mapping[int, Record], cases: Cases) -> dict[str, dict[str, Floats]]:
-    """Protocol -> metric -> the mean over records of each user's value."""
-    values = [record.per_user(cases) for record in records.values()]
-    return {
-        protocol: {
-            metric: np.mean([one[protocol][metric] for one in values], axis=0)
-            for metric in values[0][protocol]
-        }
-        for protocol in values[0]
-    }
 
 
 @dataclass

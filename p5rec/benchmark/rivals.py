@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -74,17 +75,14 @@ class World:
     n_items: int
     history: int
 
-    @property
+    @cached_property
     def validated(self) -> Cases:
         """The users that validate trials: a sample that does not depend on their order."""
-        keys = [hashlib.blake2b(user.encode()).digest() for user in self._validation_ids]
+        users = self.validation.histories.user_ids
+        keys = [hashlib.blake2b(user.encode()).digest() for user in users]
         chosen = np.array(sorted(range(len(keys)), key=keys.__getitem__)[:VALIDATED], dtype=int)
         targets = [self.validation.targets[user] for user in chosen.tolist()]
         return Cases(self.validation.histories.take(chosen), targets)
-
-    @property
-    def _validation_ids(self) -> tuple[str, ...]:
-        return self.validation.histories.user_ids
 
 
 def fit_rival(
@@ -128,10 +126,11 @@ def fit_rival(
     return Record({**facts, "eval_seconds": seconds}, lists)
 
 
-def rival_signature(name: Rival, minutes: float, trials: int | None) -> str:
-    """What a record of this rival depends on, besides the data."""
+def rival_signature(name: Rival, minutes: float, trials: int | None, *, history: int) -> str:
+    """What a record of this rival depends on, besides the events that it learns from."""
     told = {"name": name, "grid": GRIDS.get(name, [])[:trials]}
-    return json.dumps(told | ({"minutes": minutes} if name == "sasrec" else {}), sort_keys=True)
+    clocked = {"minutes": minutes, "history": history} if name == "sasrec" else {}
+    return json.dumps(told | clocked, sort_keys=True)
 
 
 def _trials(

@@ -18,12 +18,12 @@ from p5rec.benchmark.suite import Rival, Suite
 from p5rec.data.sources import Source
 from p5rec.data.splits import Cases, Split
 from p5rec.errors import RequestError
+from p5rec.evaluation.assessment import MODEL
 from p5rec.model.recipe import Recipe
 from p5rec.progress import Reporter
 from p5rec.recommender import Recommender
+from p5rec.training.checkpoint import forget
 from p5rec.training.fitting import fingerprint
-
-MODEL = "p5rec"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,10 @@ class _Arena:
     def rival(self, name: Rival, reporter: Reporter) -> Record:
         """The record of a baseline, measured now unless it has been."""
         run, catalogue = self.run, self.source.catalogue
-        signature = self._signature(rival_signature(name, run.baseline_minutes, run.trials))
+        history = self.recipe.prompting.history
+        own = rival_signature(name, run.baseline_minutes, run.trials, history=history)
+        # Who validates is not there to learn from, and the recipe says how many these are.
+        signature = self._signature(f"{own}\n{fingerprint(self.split.train.table)}")
         folder = run.work / run.suite.name / f"baseline-{name}"
         found = Record.load(folder, signature)
         if found is not None:
@@ -122,7 +125,7 @@ class _Arena:
             self.split.cases("validation", catalogue),
             self.test,
             len(catalogue),
-            self.recipe.prompting.history,
+            history,
         )
         record = fit_rival(
             name, world, minutes=run.baseline_minutes, trials=run.trials, reporter=reporter
@@ -159,7 +162,7 @@ class _Arena:
         record = self._measured(model, seed, cpu / 60, reporter)
         model.save_pretrained(folder.with_name(f"{name}.bundle"))
         record.save(folder, signature)
-        _forget(state)
+        forget(state)
         return record
 
     def _measured(
@@ -180,7 +183,7 @@ class _Arena:
             "train_minutes": round(training["seconds"] / 60, 3),
             "train_cpu_minutes": round(cpu_minutes, 3),
             "steps": training["steps"],
-            f"validation {'ndcg@10'}": training["validation ndcg@10"],
+            "validation ndcg@10": training["validation ndcg@10"],
             "eval_seconds": seconds,
             "parameters": sum(weight.numel() for weight in weights),
             "parameters_trained": sum(w.numel() for w in weights if w.requires_grad),
@@ -190,11 +193,3 @@ class _Arena:
     def _signature(self, parts: str) -> str:
         told = json.dumps([self.run.suite.model_dump_json(), self.data, parts])
         return hashlib.sha256(told.encode()).hexdigest()
-
-
-def _forget(state: Path) -> None:
-    """Remove the state of a finished fit."""
-    if state.is_dir():
-        for file in state.iterdir():
-            file.unlink()
-        state.rmdir()

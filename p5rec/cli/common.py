@@ -11,7 +11,8 @@ from p5rec.progress import Reporter
 
 if TYPE_CHECKING:
     from p5rec.data.events import Event
-    from p5rec.recommender import Recommendations, Recommender
+    from p5rec.recommendations import Recommendations
+    from p5rec.recommender import Recommender
 
 
 def load_bundle(bundle: Path) -> Recommender:

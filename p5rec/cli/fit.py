@@ -47,6 +47,7 @@ def fit(
     from p5rec.data.loading import check_against, load_catalogue, load_events, load_users
     from p5rec.model.bundle import check_writable
     from p5rec.recommender import Recommender
+    from p5rec.training.checkpoint import forget
 
     check_writable(out)
     state = out.parent / f"{out.name}.training"
@@ -83,7 +84,7 @@ def fit(
         reporter.say("Stopped. The same command with --resume goes on from here.")
         raise typer.Exit(130) from None
     chosen.save_pretrained(out)
-    _forget(state)
+    forget(state)
     about = {key: value for key, value in chosen.about["training"].items() if key != "curve"}
     print_answer(about, as_json, [f"{key}\t{value}" for key, value in about.items()])
 
@@ -100,12 +101,3 @@ def _mapping(given: list[str]) -> dict[str, str]:
 
 def _known(mapping: dict[str, str], table: str) -> dict[str, str]:
     return {name: theirs for name, theirs in mapping.items() if name in _COLUMNS[table]}
-
-
-def _forget(state: Path) -> None:
-    """Remove the state of a finished run; files of bad rows stay."""
-    from p5rec.training.checkpoint import FILE
-
-    (state / FILE).unlink(missing_ok=True)
-    if state.is_dir() and not any(state.iterdir()):
-        state.rmdir()

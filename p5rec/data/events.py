@@ -151,6 +151,18 @@ class Histories:
         """How many events each user has."""
         return np.diff(self.offsets)
 
+    @property
+    def user_of_event(self) -> Ints:
+        """The number of the user of each event, ``int64[E]``."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    @property
+    def begins_session(self) -> np.ndarray:
+        """Whether each event is the first of its session, ``bool[E]``."""
+        begins = np.ones(len(self.items), dtype=bool)
+        begins[1:] = (np.diff(self.user_of_event) != 0) | (np.diff(self.sessions) != 0)
+        return begins
+
     def slice(self, u: int) -> slice:
         """Where the events of user number ``u`` lie."""
         return slice(int(self.offsets[u]), int(self.offsets[u + 1]))

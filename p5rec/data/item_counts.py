@@ -40,9 +40,8 @@ class ItemCounts:
         :param rate: of forgetting, in days; None forgets nothing, and without days nor does it.
         """
         items = np.asarray(histories.items, dtype=np.int64)
-        opening = items[opens_session(histories)]
-        user = np.repeat(np.arange(len(histories)), histories.lengths)
-        owned = np.unique(user * n_items + items) % n_items
+        opening = items[first_in_session(histories)]
+        owned = np.unique(histories.user_of_event * n_items + items) % n_items
         sessions = np.bincount(opening, minlength=n_items)
         users = np.bincount(owned, minlength=n_items)
         weights = _forgotten(histories.days, len(items), rate)
@@ -71,17 +70,11 @@ def _forgotten(
     return known
 
 
-def opens_session(histories: Histories) -> NDArray[np.bool_]:
+def first_in_session(histories: Histories) -> NDArray[np.bool_]:
     """Whether an event is the first of its item in its session, ``bool[E]``."""
     items = np.asarray(histories.items, dtype=np.int64)
-    user = np.repeat(np.arange(len(histories)), histories.lengths)
-    order = np.lexsort((np.arange(len(items)), histories.sessions, items, user))
-    same = np.zeros(len(items), dtype=bool)
-    for column in (user, items, np.asarray(histories.sessions)):
-        sorted_column = column[order]
-        changed = np.ones(len(items), dtype=bool)
-        changed[1:] = sorted_column[1:] != sorted_column[:-1]
-        same |= changed
-    first = np.empty(len(items), dtype=bool)
-    first[order] = same
+    session = np.cumsum(histories.begins_session) - 1
+    _, at = np.unique(session * (items.max(initial=0) + 1) + items, return_index=True)
+    first = np.zeros(len(items), dtype=bool)
+    first[at] = True
     return first

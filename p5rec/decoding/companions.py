@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -74,8 +76,11 @@ def fit_companions(
 ) -> CrossFitted:
     """At most ``width`` companions an item, by co-occurrence in histories."""
     part = np.random.default_rng(seed).permutation(len(histories)) % parts
-    found = [_Pairs.of(histories, n_items, part == number) for number in range(parts)]
-    everyone = _total(found)
+    found = [
+        _Pairs.of(histories.take(np.flatnonzero(part == number)), n_items)
+        for number in range(parts)
+    ]
+    everyone = reduce(add, found)
     return CrossFitted(
         everyone.closest(width), tuple((everyone - own).closest(width) for own in found), part
     )
@@ -92,17 +97,11 @@ class _Pairs:
     holders: NDArray[np.float64]
 
     @classmethod
-    def of(cls, histories: Histories, n_items: int, mask: NDArray[np.bool_]) -> _Pairs:
-        user = np.repeat(np.arange(len(histories)), histories.lengths)
-        kept = mask[user]
-        user, items = user[kept], np.asarray(histories.items, dtype=np.int64)[kept]
-        sessions = np.asarray(histories.sessions)[kept]
-        new = np.ones(len(items), dtype=bool)
-        new[1:] = (np.diff(user) != 0) | (np.diff(sessions) != 0)
-        row = np.cumsum(new) - 1
-        rows = int(row[-1]) + 1 if len(row) else 0
-        baskets = _binary(row, items, (rows, n_items))
-        user_of_row = user[new]
+    def of(cls, histories: Histories, n_items: int) -> _Pairs:
+        items = np.asarray(histories.items, dtype=np.int64)
+        user, begins = histories.user_of_event, histories.begins_session
+        user_of_row = user[begins]
+        baskets = _binary(np.cumsum(begins) - 1, items, (len(user_of_row), n_items))
         same = _without_diagonal(baskets.T @ baskets)
         ahead = csr_matrix((n_items, n_items))
         for gap in range(1, SESSIONS_AHEAD + 1):
@@ -147,13 +146,6 @@ class _Pairs:
         values = np.stack(columns, axis=1).astype(np.float32)
         offsets = np.searchsorted(first, np.arange(closeness.shape[0] + 1))
         return Companions(offsets, second.astype(np.int32), np.maximum(values, 0))
-
-
-def _total(pairs: Sequence[_Pairs]) -> _Pairs:
-    total = pairs[0]
-    for more in pairs[1:]:
-        total = total + more
-    return total
 
 
 def _binary(rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> csr_matrix:

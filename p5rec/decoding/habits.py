@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from p5rec.data.events import Histories
-from p5rec.data.item_counts import opens_session
+from p5rec.data.item_counts import first_in_session
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -61,7 +61,7 @@ class Habits:
 
     def __init__(self, histories: Histories) -> None:
         self._session = np.asarray(histories.sessions, dtype=np.int64)
-        self._opens = opens_session(histories)
+        self._opens = first_in_session(histories)
         self._days = histories.days
 
     def features(self, past: Past) -> FloatArray:

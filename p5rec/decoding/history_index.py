@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from p5rec.data.arrays import ragged
 from p5rec.data.events import Histories
 from p5rec.decoding.companions import Companions
 from p5rec.decoding.habits import Habits, Past
-from p5rec.decoding.nearness import NEARNESS, REACH, Recent, merged, near_items
+from p5rec.decoding.nearness import REACH, Recent, beside_histories, near_items
 from p5rec.decoding.trie import Trie
 
 IntArray = NDArray[np.int64]
@@ -100,7 +101,7 @@ class HistoryIndex:
         self._sessions = np.asarray(histories.sessions, dtype=np.int64)
         self._offsets = np.asarray(histories.offsets, dtype=np.int64)
         self._days = histories.days
-        user_of_event = np.repeat(np.arange(len(histories)), np.diff(self._offsets))
+        user_of_event = histories.user_of_event
         keys = user_of_event * trie.n_items + trie.leaf_of_item[histories.items]
         distinct, inverse = np.unique(keys, return_inverse=True)
         self._leaf = distinct % trie.n_items
@@ -120,15 +121,8 @@ class HistoryIndex:
         habits, raw = self._habits.features(past)[seen], raw[seen]
         n_items = self._trie.n_items
         own = past.context_of_cell[seen] * n_items + self._leaves(users)[seen]
-        near, nearness = self._near(users, ends)
-        nearness = np.concatenate(
-            [
-                nearness,
-                np.isin(near, own, assume_unique=True)[:, None],
-                np.log1p(ends[near // n_items])[:, None],
-            ],
-            axis=1,
-        ).astype(np.float32)
+        found = list(self._near(users, ends))
+        near, nearness = beside_histories(found, own=own, ends=ends, n_items=n_items)
         cells = np.union1d(own, near)
         keys, parents, held, values = [], [], [], []
         parent = cells // n_items
@@ -155,37 +149,35 @@ class HistoryIndex:
             nearness=nearness,
         )
 
-    def _near(self, users: IntArray, ends: IntArray) -> tuple[IntArray, FloatArray]:
-        found = []
+    def _near(self, users: IntArray, ends: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
+        """The companions of each context's newest events, part by part of the users."""
         for part, companions in enumerate(self._companions):
             mine = np.flatnonzero(self._part[users] == part)
             some = np.minimum(ends[mine], REACH)
             context = np.repeat(mine, some)
-            newest = (self._offsets[users] + ends - 1)[context]
-            event = newest - _arange(some)
+            last = self._offsets[users[mine]] + ends[mine]
+            event, newest = ragged(last - some, some), np.repeat(last - 1, some)
             age = self._sessions[newest] - self._sessions[event]
             recent = Recent(context, self._items[event], age)
-            found.append(near_items(recent, companions, self._trie.leaf_of_item))
-        if not found:
-            return np.empty(0, dtype=np.int64), np.empty((0, len(NEARNESS) - 2), dtype=np.float32)
-        return merged(found)
+            yield near_items(recent, companions, self._trie.leaf_of_item)
 
     def _past(self, users: IntArray, ends: IntArray) -> Past:
         sizes = self._first[users + 1] - self._first[users]
         context = np.repeat(np.arange(len(users)), ends)
-        event = self._offsets[users][context] + _arange(ends)
+        event = ragged(self._offsets[users], ends)
         cell = (np.cumsum(sizes) - sizes)[context] + self._rank[event]
         return Past(context, event, cell, ends, np.repeat(np.arange(len(users)), sizes))
 
     def _leaves(self, users: IntArray) -> IntArray:
         """The leaf of each cell of the contexts of ``users``."""
         sizes = self._first[users + 1] - self._first[users]
-        leaves: IntArray = self._leaf[np.repeat(self._first[users], sizes) + _arange(sizes)]
+        leaves: IntArray = self._leaf[ragged(self._first[users], sizes)]
         return leaves
 
     def _decayed_counts(self, users: IntArray, past: Past) -> NDArray[np.float64]:
         cells = len(past.context_of_cell)
-        age = _arange(past.ends, descending=True)
+        newest = self._offsets[users] + past.ends - 1
+        age = newest[past.context] - past.event
         columns = [np.bincount(past.cell, minlength=cells).astype(np.float64)]
         for kernel in self._kernels(users, past.ends, past.context, past.event, age):
             counts = np.bincount(past.cell, weights=kernel, minlength=cells)
@@ -223,10 +215,3 @@ def _summary(raw: NDArray[np.float64], starts: IntArray) -> FloatArray:
     np.log1p(total.astype(np.float32), out=values[:, 1 : 1 + raw.shape[1]])
     np.log1p(focus.astype(np.float32), out=values[:, 1 + raw.shape[1] :])
     return values
-
-
-def _arange(sizes: IntArray, *, descending: bool = False) -> IntArray:
-    """``0 … n - 1`` (or back) for each ``n`` of ``sizes``, one after the other."""
-    ends = np.cumsum(sizes)
-    counted = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes)
-    return np.repeat(sizes, sizes) - 1 - counted if descending else counted

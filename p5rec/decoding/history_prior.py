@@ -74,7 +74,8 @@ class HistoryContexts:
 
     def bias(self, *, level: int, context: Tensor, first: Tensor, width: Tensor) -> Tensor:
         """As in :class:`Contexts`."""
-        return self.prior.bias(self, level=level, context=context, first=first, width=width)
+        bias = self.prior.popular(level=level, first=first, width=width)
+        return self.histories.add_to(bias, level=level, context=context, first=first, width=width)
 
 
 class HistoryPrior(nn.Module):
@@ -205,23 +206,12 @@ class HistoryPrior(nn.Module):
             )
         return [found.log() for found in masses[::-1]]
 
-    def bias(
-        self,
-        contexts: HistoryContexts,
-        *,
-        level: int,
-        context: Tensor,
-        first: Tensor,
-        width: Tensor,
-    ) -> Tensor:
-        """What is added to the logits of each row's children; as in :class:`Contexts`."""
+    def popular(self, *, level: int, first: Tensor, width: Tensor) -> Tensor:
+        """What popularity adds to the logits of children; the rest is as in :class:`Contexts`."""
         columns = torch.arange(int(width.max()), device=first.device)
         share: Tensor = getattr(self, f"log_share_{level + 1}")
         children = (first[:, None] + columns).clamp_(max=len(share) - 1)
-        bias = self.popularity[level] * share[children]
-        return contexts.histories.add_to(
-            bias, level=level, context=context, first=first, width=width
-        )
+        return self.popularity[level] * share[children]
 
     def weights(self) -> dict[int, dict[str, float]]:
         """The learned weights by level (from 0) and feature name, for reports."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from p5rec.data.arrays import ragged
 from p5rec.decoding.companions import KINDS, Companions
 
 IntArray = NDArray[np.int64]
@@ -29,6 +30,8 @@ NEARNESS = (
 of the sum over the events, how many of the events the item is a companion of, whether it is in the
 history itself, and the length of the history."""
 
+FROM_EVENTS = len(NEARNESS) - 2
+
 FLOOR = 1e-4
 
 
@@ -48,19 +51,18 @@ def near_items(
 ) -> tuple[IntArray, FloatArray]:
     """The companions of recent events, and how near they are.
 
-    :return: ``context * n_items + leaf`` in ascending order, and the features of each but the
-        last two.
+    :return: ``context * n_items + leaf`` in ascending order, and the features of each that the
+        events give: all but the last two.
     """
     start = companions.offsets[recent.item]
     size = companions.offsets[recent.item + 1] - start
-    event = np.repeat(np.arange(len(size)), size)
-    pair = np.arange(len(event)) + np.repeat(start - np.cumsum(size) + size, size)
+    event, pair = np.repeat(np.arange(len(size)), size), ragged(start, size)
     key = recent.context[event] * len(leaf_of_item) + leaf_of_item[companions.items[pair]]
     order = np.argsort(key, kind="stable")
     key, event, pair = key[order], event[order], pair[order]
     starts = np.flatnonzero(np.diff(key, prepend=-1))
     if not len(starts):
-        return key, np.empty((0, len(NEARNESS) - 2), dtype=np.float32)
+        return key, np.empty((0, FROM_EVENTS), dtype=np.float32)
     decay = np.exp(-recent.age[:, None] / np.array(RATES)).astype(np.float32)[event]
     cells = (companions.values[pair][:, :, None] * decay[:, None, :]).reshape(len(pair), -1)
     sums = np.add.reduceat(cells, starts, axis=0)
@@ -69,10 +71,19 @@ def near_items(
     return key[starts], features.astype(np.float32)
 
 
-def merged(
-    found: Sequence[tuple[IntArray, FloatArray]],
+def beside_histories(
+    found: Sequence[tuple[IntArray, FloatArray]], *, own: IntArray, ends: IntArray, n_items: int
 ) -> tuple[IntArray, FloatArray]:
-    """Pairs of several groups of contexts as one, in ascending order."""
-    key = np.concatenate([part for part, _ in found])
+    """What :func:`near_items` found for groups of contexts as one, with all :data:`NEARNESS`.
+
+    :param own: ``context * n_items + leaf`` of the items of the histories themselves.
+    :param ends: how many events each context's history has.
+    """
+    key = np.concatenate([np.empty(0, dtype=np.int64), *(part for part, _ in found)])
     order = np.argsort(key, kind="stable")
-    return key[order], np.concatenate([values for _, values in found])[order]
+    key = key[order]
+    values = [np.empty((0, FROM_EVENTS), dtype=np.float32), *(part for _, part in found)]
+    held = np.isin(key, own, assume_unique=True)
+    events = np.log1p(ends[key // n_items])
+    features = np.column_stack([np.concatenate(values)[order], held, events])
+    return key, features.astype(np.float32)

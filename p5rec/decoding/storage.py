@@ -23,6 +23,7 @@ from p5rec.errors import BundleError
 from p5rec.ids.semantic_ids import SemanticIDs
 from p5rec.model.base_models import BaseModel, load_base, make_mini
 from p5rec.model.bundle import open_bundle, writing_bundle
+from p5rec.model.fitted_ids import CATALOGUE, SEMANTIC_IDS
 from p5rec.model.recipe import Recipe
 from p5rec.prompting.dumping import dump_templates
 from p5rec.prompting.templates import load_templates
@@ -41,8 +42,8 @@ def save_model(model: AssembledModel, path: Path, about: dict[str, Any]) -> None
     """
     with writing_bundle(path, {**about, "base_sha256": model.base_fingerprint}) as folder:
         (folder / "recipe.json").write_text(model.recipe.model_dump_json(indent=2))
-        pq.write_table(model.catalogue.table, folder / "catalogue.parquet")
-        save_arrays(model.ids.to_arrays(), folder / "semantic_ids.safetensors")
+        pq.write_table(model.catalogue.table, folder / CATALOGUE)
+        save_arrays(model.ids.to_arrays(), folder / SEMANTIC_IDS)
         (folder / "prompts").mkdir()
         for name, text in dump_templates(model.templates).items():
             (folder / "prompts" / name).write_text(text, encoding="utf-8")
@@ -72,11 +73,11 @@ def load_model(path: Path) -> tuple[AssembledModel, dict[str, Any]]:
         )
     stored = json.loads((path / "recipe.json").read_text(encoding="utf-8"))
     recipe = Recipe.model_validate(stored)
-    catalogue = Catalogue(pq.read_table(path / "catalogue.parquet"))
+    catalogue = Catalogue(pq.read_table(path / CATALOGUE))
     model = AssembledModel.build(
         recipe,
         catalogue,
-        SemanticIDs.from_arrays(load_arrays(path / "semantic_ids.safetensors")),
+        SemanticIDs.from_arrays(load_arrays(path / SEMANTIC_IDS)),
         load_templates(path / "prompts"),
         pristine_base(recipe, PreTrainedTokenizerFast.from_pretrained(path / "tokenizer")),
         counts=ItemCounts.none(len(catalogue)),

@@ -165,7 +165,7 @@ class _Own:
 
 def _own_items(histories: Histories, weights: Floats | None = None) -> _Own:
     """Every user's distinct items, each with the sum of the weights of its events (or a count)."""
-    users = np.repeat(np.arange(len(histories)), np.diff(histories.offsets))
+    users = histories.user_of_event
     order = np.lexsort((histories.items, users))
     users, items = users[order], histories.items[order]
     new = np.ones(len(users), dtype=np.bool_)

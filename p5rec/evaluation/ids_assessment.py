@@ -13,7 +13,7 @@ from p5rec import resources
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events, Histories
 from p5rec.data.loading import check_against
-from p5rec.data.splits import leave_last_basket
+from p5rec.data.splits import Split, leave_last_basket
 from p5rec.errors import RequestError
 from p5rec.evaluation.ids_report import Subject
 from p5rec.ids.fit import fit_semantic_ids
@@ -55,9 +55,8 @@ class Judge:
         sampling = Sampling.of(self.catalogue, size=self.sample, seed=self.seed)
         found = {"text": text_neighbours(self.catalogue, sampling, seed=self.seed)}
         train = self.train
-        if self.events is not None and train is not None:
-            after = leave_last_basket(self.events, validation_users=0).test
-            later = after.histories(self.catalogue)
+        if self._split is not None and train is not None:
+            later = self._split.test.histories(self.catalogue)
             found["co-occurrence"] = co_occurrence_neighbours(train, sampling)
             found["held-out"] = held_out_neighbours(train, later, sampling)
         return {kind: near for kind, near in found.items() if len(near.items)}
@@ -65,16 +64,20 @@ class Judge:
     @cached_property
     def train(self) -> Histories | None:
         """What is left of the events without each user's last basket."""
-        return None if self.events is None else _train(self.catalogue, self.events)
+        return None if self._split is None else self._split.train.histories(self.catalogue)
+
+    @cached_property
+    def _split(self) -> Split | None:
+        return None if self.events is None else leave_last_basket(self.events, validation_users=0)
 
     def leaks(self, scheme: Scheme, ids: SemanticIDs | None = None) -> bool | None:
         """Whether IDs of a scheme change when held-out events do; None without events.
 
         :param ids: what the scheme makes of :attr:`train`, if that is known already.
         """
-        if self.events is None:
+        split = self._split
+        if split is None:
             return None
-        split = leave_last_basket(self.events, validation_users=0)
         return leaks(
             lambda events: self.fit(scheme, _train(self.catalogue, events)),
             split.train,

@@ -53,7 +53,7 @@ class ScoringModel(Baseline):
             part = histories.take(users)
             scores = self._scores(part)
             if exclude_history:
-                scores[np.repeat(np.arange(len(part)), part.lengths), part.items] = -np.inf
+                scores[part.user_of_event, part.items] = -np.inf
             best = best_columns(scores[:, order], k)
             ranked[users, : best.shape[1]] = np.where(best >= 0, order[best], -1)
         return ranked

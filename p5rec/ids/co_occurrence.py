@@ -26,7 +26,7 @@ def co_occurrence(histories: Histories, n_items: int) -> csr_matrix:
     to each other. An item does not occur with itself.
     """
     items = np.asarray(histories.items, dtype=np.int64)
-    user = np.repeat(np.arange(len(histories)), histories.lengths)
+    user = histories.user_of_event
     total = csr_matrix((n_items, n_items), dtype=np.int64)
     for distance in range(1, WINDOW + 1):
         one, other = slice(None, -distance), slice(distance, None)

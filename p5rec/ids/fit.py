@@ -9,7 +9,7 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.ids.attributes import check_items, fit_attribute_ids
 from p5rec.ids.columns import default_levels
-from p5rec.ids.learned import fit_hybrid_ids, fit_residual_ids
+from p5rec.ids.learned import fit_hybrid_ids
 from p5rec.ids.placing import place_items
 from p5rec.ids.scheme import Scheme
 from p5rec.ids.semantic_ids import SemanticIDs
@@ -53,19 +53,10 @@ def fit_semantic_ids(
     items = fit_item_vectors(
         catalogue, scheme.vectors, histories=histories, vectors=vectors, seed=seed
     )
-    if scheme.kind == "residual":
-        return fit_residual_ids(
-            items,
-            catalogue,
-            widths=scheme.widths,
-            leaves=scheme.leaves,
-            max_width=scheme.max_width,
-            seed=seed,
-        )
     return fit_hybrid_ids(
         items,
         catalogue,
-        levels=levels,
+        levels=() if scheme.kind == "residual" else levels,
         widths=scheme.widths,
         leaves=scheme.leaves,
         max_width=scheme.max_width,

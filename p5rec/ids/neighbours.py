@@ -139,7 +139,7 @@ def _products(
 
 
 def _users_by_items(histories: Histories, n_items: int) -> csr_matrix:
-    user = np.repeat(np.arange(len(histories)), histories.lengths)
+    user = histories.user_of_event
     ones = np.ones(len(user))
     counts = csr_matrix((ones, (user, histories.items)), shape=(len(histories), n_items))
     counts.sum_duplicates()

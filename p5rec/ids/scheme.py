@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from p5rec.errors import SemanticIDError
 
@@ -38,9 +38,9 @@ class Scheme:
     def __post_init__(self) -> None:
         """Refuse what cannot be, all of it in one message."""
         choices = {
-            "kind": (self.kind, ("attributes", "residual", "hybrid")),
-            "leaves": (self.leaves, ("unique", "shared")),
-            "vectors": (self.vectors, ("text", "co-occurrence", "both")),
+            "kind": (self.kind, get_args(Kind)),
+            "leaves": (self.leaves, get_args(Leaves)),
+            "vectors": (self.vectors, get_args(VectorKind)),
         }
         problems = [
             f"{name} is {value!r}; expected {' or '.join(map(repr, known))}."

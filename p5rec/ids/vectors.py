@@ -50,11 +50,11 @@ def fit_item_vectors(
     :param vectors: used in place of those of the words: float32[N, d], in the catalogue's order.
     :raises SemanticIDError: if ``vectors`` cannot be used.
     """
-    texts = fit_text_vectors(full_texts(catalogue), dimensions=DIMENSIONS, seed=seed)
-    known, given = texts.vectors, 0
     if vectors is not None:
-        known = normalize(check_vectors(vectors, catalogue)).astype(np.float32)
-        given = known.shape[1]
+        vectors = normalize(check_vectors(vectors, catalogue)).astype(np.float32)
+    texts = fit_text_vectors(full_texts(catalogue), dimensions=DIMENSIONS, seed=seed)
+    known = texts.vectors if vectors is None else vectors
+    given = 0 if vectors is None else vectors.shape[1]
     alone = Space(texts.encoder, given=given)
     if kind == "text":
         return ItemVectors(known, texts, alone)
@@ -84,9 +84,7 @@ def given_vectors(vectors: Floats, catalogue: Catalogue, *, seed: int) -> ItemVe
 
     :raises SemanticIDError: if they cannot be used.
     """
-    checked = normalize(check_vectors(vectors, catalogue)).astype(np.float32)
-    texts = fit_text_vectors(full_texts(catalogue), dimensions=DIMENSIONS, seed=seed)
-    return ItemVectors(checked, texts, Space(texts.encoder, given=checked.shape[1]))
+    return fit_item_vectors(catalogue, "text", histories=None, vectors=vectors, seed=seed)
 
 
 def check_vectors(

@@ -87,7 +87,7 @@ def without(histories: Histories, removed: Sequence[IntArray]) -> Histories:
 
     :param removed: the catalogue rows to take out of each history.
     """
-    owner = np.repeat(np.arange(len(histories)), histories.lengths)
+    owner = histories.user_of_event
     taken = np.repeat(np.arange(len(removed)), [len(rows) for rows in removed])
     rows = np.concatenate([np.empty(0, np.int64), *removed])
     width = 1 + max(int(histories.items.max(initial=0)), int(rows.max(initial=0)))

@@ -78,6 +78,13 @@ def save_checkpoint(
         ) from error
 
 
+def forget(folder: Path) -> None:
+    """Remove the state of a finished run; other files of the folder stay."""
+    (folder / FILE).unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def load_checkpoint(
     folder: Path, signature: str, module: nn.Module, optimizer: Optimizer
 ) -> tuple[Progress, dict[str, Tensor]] | None:

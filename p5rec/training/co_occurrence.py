@@ -26,11 +26,8 @@ def co_occurrence_vectors(
         have the dimensions past the rank.
     """
     items = np.asarray(histories.items, dtype=np.int64)
-    user = np.repeat(np.arange(len(histories)), histories.lengths)
-    new = np.ones(len(items), dtype=bool)
-    new[1:] = (np.diff(user) != 0) | (np.diff(histories.sessions) != 0)
-    by_user = _counts(user, items, n_items).log1p()
-    by_session = _counts(np.cumsum(new) - 1, items, n_items)
+    by_user = _counts(histories.user_of_event, items, n_items).log1p()
+    by_session = _counts(np.cumsum(histories.begins_session) - 1, items, n_items)
     rows = vstack([_weighted(by_user), SESSION_WEIGHT * _weighted(by_session)]).tocsr()
     rank = min(dimensions, n_items - 1, rows.shape[0] - 1)
     vectors = np.zeros((n_items, dimensions), dtype=np.float32)

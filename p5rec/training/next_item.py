@@ -73,11 +73,9 @@ class NextItemExamples:
         self._targets = targets
         self._steps = depth - 1
         self._positions_an_item = len(encoder.items(np.zeros(1, dtype=np.int64)))
-        user = np.repeat(np.arange(len(histories)), np.diff(self._offsets))
-        new = np.ones(len(self._items) + 1, dtype=bool)
-        new[1:-1] = (np.diff(histories.sessions) != 0) | (np.diff(user) != 0)
-        self._session_start = np.flatnonzero(new)
-        self._session_user = user[self._session_start[:-1]]
+        begins = np.flatnonzero(histories.begins_session)
+        self._session_start = np.append(begins, len(self._items))
+        self._session_user = histories.user_of_event[begins]
         later = np.searchsorted(self._session_user, self._session_user, side="right")
         left = later - np.arange(len(later))
         self._sessions = np.flatnonzero(left <= (newest or len(left)))

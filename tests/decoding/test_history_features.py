@@ -143,7 +143,7 @@ def test_the_prior_equals_a_dense_computation(ids, seed):
         nodes = rng.integers(trie.n_nodes(level), size=9)
         first = torch.from_numpy(trie.child_start[level][nodes])
         width = torch.from_numpy(np.diff(trie.child_start[level])[nodes])
-        bias = prior.bias(contexts, level=level, context=context, first=first, width=width)
+        bias = contexts.bias(level=level, context=context, first=first, width=width)
         assert bias.shape == (9, int(width.max()))
         for row in range(9):
             slow = slow_features(histories, trie, RATES, users[context[row]], ends[context[row]])
@@ -160,8 +160,7 @@ def test_a_history_of_nothing_gets_no_bias_beyond_popularity():
         prior.history.fill_(7.0)
         prior.popularity.zero_()
     features = HistoryIndex(histories_of([[]]), TRIE, RATES).features(np.array([0]), np.array([0]))
-    bias = prior.bias(
-        prior.contexts(features),
+    bias = prior.contexts(features).bias(
         level=0,
         context=torch.tensor([0]),
         first=torch.tensor([0]),
@@ -182,8 +181,7 @@ def test_the_bias_can_be_learnt():
     prior = HistoryPrior(TRIE, RATES, item_counts(np.array([1, 1, 1, 1])), width=0)
     histories = histories_of([[0, 1]], [[1.0, 2.0]])
     features = HistoryIndex(histories, TRIE, RATES).features(np.array([0]), np.array([2]))
-    bias = prior.bias(
-        prior.contexts(features),
+    bias = prior.contexts(features).bias(
         level=0,
         context=torch.tensor([0]),
         first=torch.tensor([0]),

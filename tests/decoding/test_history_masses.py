@@ -19,7 +19,7 @@ from tiny_worlds import (
 )
 
 from p5rec.data.events import Histories
-from p5rec.data.item_counts import ItemCounts, opens_session
+from p5rec.data.item_counts import ItemCounts, first_in_session
 from p5rec.decoding.companions import KINDS, SHRINKAGE, fit_companions
 from p5rec.decoding.habits import HABITS
 from p5rec.decoding.history_index import Forgetting, HistoryIndex
@@ -81,7 +81,7 @@ def test_items_that_users_come_back_to_are_counted_by_session():
     assert counts.chosen.tolist() == [3, 3, 1, 0]
     assert counts.sessions.tolist() == [2, 3, 1, 0]
     assert counts.again.tolist() == [1, 1, 0, 0]
-    assert opens_session(histories).tolist() == [True, False, True, True, True, True, True]
+    assert first_in_session(histories).tolist() == [True, False, True, True, True, True, True]
 
 
 def test_popularity_forgets_with_the_days():

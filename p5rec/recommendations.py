@@ -1,0 +1,89 @@
+"""What goes into a recommender and comes out of it: histories, and lists of items with notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from p5rec.data.events import Event
+from p5rec.decoding.beam import Found
+from p5rec.decoding.wanted import Plan
+from p5rec.errors import RequestError
+
+History = Sequence[str | Event]
+LARGEST_K = 1000
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """An item that fits: ``path`` is its semantic ID in words.
+
+    ``score``: its log-probability; from a fallback one over its rank.
+    """
+
+    item_id: str
+    score: float
+    rank: int
+    path: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+class Recommendations(list[Recommendation]):
+    """Recommendations, best first; ``notices`` tells what the caller should know about them."""
+
+    def __init__(
+        self, items: Iterable[Recommendation] = (), *, notices: Sequence[str] = ()
+    ) -> None:
+        super().__init__(items)
+        self.notices = tuple(notices)
+
+
+def as_histories(history: History | Sequence[History]) -> tuple[bool, list[History]]:
+    """Whether one history was given, and all that were given as a list."""
+    if isinstance(history, str):
+        raise RequestError(
+            f"the history is the text {history!r}; expected a list of item ids: [{history!r}]."
+        )
+    if all(isinstance(event, str | Event) for event in history):
+        return True, [cast(History, history)]
+    several = cast(Sequence[History], history)
+    if any(isinstance(one, str | Event) for one in several):
+        raise RequestError(
+            "the histories mix item ids and lists. Give one list of item ids, or a list of lists."
+        )
+    return False, list(several)
+
+
+def check_k(k: int, n_items: int) -> None:
+    """Refuse to look for no item, or for more than there are.
+
+    :raises RequestError: naming the most that can be asked for.
+    """
+    most = min(LARGEST_K, n_items)
+    if not 1 <= k <= most:
+        raise RequestError(
+            f"k is {k}; expected 1 to {most} (the catalogue has {n_items} items). Ask for fewer."
+        )
+
+
+def tell_why_empty(found: Found, plan: Plan, notices: Sequence[list[str]]) -> None:
+    """Add to the notices of each empty list what left nothing."""
+    for user in np.flatnonzero((found.items < 0).all(axis=1)).tolist():
+        notices[user].append(plan.why_empty(user))
+
+
+def history_notices(known: int, unknown: Sequence[str]) -> list[str]:
+    """What to say of a history with so many known events and these unknown items."""
+    notices = []
+    if unknown:
+        shown = ", ".join(unknown[:3]) + (" …" if len(unknown) > 3 else "")
+        notices.append(f"not in the catalogue and left out: {shown}")
+    if not known:
+        notices.append("the history holds no known item: these are popular items")
+    return notices
