@@ -123,7 +123,7 @@ class ItemScorer(nn.Module):
             if children is None:
                 children = torch.where(outside, first[:, None], first[:, None] + columns)
             rows = self._rows(level, children)
-            logits = torch.bmm(rows, hidden.unsqueeze(-1)).squeeze(-1)
+            logits = _products(rows, hidden)
         if contexts is not None and context is not None:
             logits = logits + contexts.bias(level=level, context=context, first=first, width=width)
         return torch.log_softmax(logits.masked_fill(outside, -torch.inf), dim=-1)
@@ -190,6 +190,17 @@ class ItemScorer(nn.Module):
                 "diverged; load another bundle or train again with a lower learning rate."
             )
         return log_probs
+
+
+def _products(rows: Tensor, hidden: Tensor) -> Tensor:
+    """The product of each row's vectors ``float[R, W, d]`` with its state: ``float[R, W]``.
+
+    A row of the state times the vectors laid across is 3 to 20 times as fast on a CPU as the
+    vectors times a column; its gradient is the slower one of the two.
+    """
+    if torch.is_grad_enabled():
+        return torch.bmm(rows, hidden.unsqueeze(-1)).squeeze(-1)
+    return torch.bmm(hidden.unsqueeze(1), rows.transpose(1, 2)).squeeze(1)
 
 
 def _by_width(width: Tensor) -> list[Tensor]:
