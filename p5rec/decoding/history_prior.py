@@ -130,9 +130,12 @@ class HistoryPrior(nn.Module):
                 self.near = ItemWeights(counts, features=len(NEARNESS), width=width)
         item_of_leaf = torch.from_numpy(np.asarray(trie.item_of_leaf, dtype=np.int64))
         self.register_buffer("item_of_leaf", item_of_leaf, persistent=False)
+        leaf_of_item = torch.from_numpy(np.asarray(trie.leaf_of_item, dtype=np.int64))
+        self.register_buffer("leaf_of_item", leaf_of_item, persistent=False)
         self._trie = trie
 
     item_of_leaf: Tensor
+    leaf_of_item: Tensor
 
     def index(self, histories: Histories, training: CrossFitted | None = None) -> HistoryIndex:
         """What :meth:`contexts` needs, of any moment of these histories.
@@ -168,6 +171,30 @@ class HistoryPrior(nn.Module):
             biases.append(bias)
         return HistoryContexts(self, SparseBiases(keys, biases, self.n_nodes))
 
+    def log_probs(self, features: HistoryFeatures, context: Tensor, items: Tensor) -> Tensor:
+        """Log-probability of items by the masses alone, as one mixture over the whole catalogue.
+
+        Popularity counts with power 1 and the history features do not count: what a walk that
+        knows the prior alone gives as long as these are not learnt. It costs a look at the pairs
+        that hold a mass, where a walk would need a softmax over the children at each level.
+
+        :param context: which of the contexts each item follows, ``int64[R]``.
+        :param items: catalogue rows, ``int64[R]``.
+        :return: ``float[R]``.
+        """
+        device = self.history.device
+        keys = torch.from_numpy(features.keys[-1]).to(device)
+        mass = self._item_masses(features)
+        of_context = keys // self.n_nodes[-1]
+        total = mass.new_zeros(features.n_contexts).index_add(0, of_context, mass)
+        leaves = self.leaf_of_item[items]
+        wanted = context * self.n_nodes[-1] + leaves
+        at = torch.searchsorted(keys, wanted).clamp(max=max(len(keys) - 1, 0))
+        known = (keys[at] == wanted) if len(keys) else torch.zeros_like(wanted, dtype=torch.bool)
+        share: Tensor = getattr(self, f"log_share_{len(self.n_nodes)}")
+        own = torch.where(known, mass[at], 0.0) if len(keys) else mass.new_zeros(len(items))
+        return torch.log(share[leaves].exp() + own) - torch.log1p(total[context])
+
     def standardise(self, features: HistoryFeatures) -> None:
         """Take the spread of what the networks see from a sample of contexts."""
         for network, _, inputs in self._weighed(features):
@@ -196,15 +223,19 @@ class HistoryPrior(nn.Module):
         """Log-mass of the weighed items under each pair, level by level."""
         if self.again is None:
             return None
-        mass = self.history.new_full((len(keys[-1]),), LEAST)
-        for network, pairs, inputs in self._weighed(features):
-            mass = mass.index_add(0, pairs, network(*inputs).exp())
-        masses = [mass]
+        masses = [self._item_masses(features)]
         for level in range(len(keys) - 1, 0, -1):
             masses.append(
                 masses[-1].new_zeros(len(keys[level - 1])).index_add(0, parents[level], masses[-1])
             )
         return [found.log() for found in masses[::-1]]
+
+    def _item_masses(self, features: HistoryFeatures) -> Tensor:
+        """The mass of the item of each pair at the last depth."""
+        mass = self.history.new_full((len(features.keys[-1]),), LEAST)
+        for network, pairs, inputs in self._weighed(features):
+            mass = mass.index_add(0, pairs, network(*inputs).exp())
+        return mass
 
     def popular(self, *, level: int, first: Tensor, width: Tensor) -> Tensor:
         """What popularity adds to the logits of children; the rest is as in :class:`Contexts`."""

@@ -29,6 +29,8 @@ EncodedPrompt = NDArray[np.int64]
 
 FEED_FORWARD = ("GPT2MLP", "T5DenseActDense", "T5DenseGatedActDense", "LlamaMLP", "Qwen2MLP")
 """What ``torch.compile`` is for; attention and its cache it cannot take in inference mode."""
+LEAST_SHARED = 3
+"""Positions that all prompts of a batch must begin with to be encoded once: fewer save nothing."""
 MOST_AHEAD = 48
 """Tokens up to which a pass through a model takes about as long as for a few."""
 
@@ -215,8 +217,13 @@ def _with_room(held: Tensor, like: Tensor, seen: int, size: int) -> Tensor:
 
 
 def _new_cache(model: PreTrainedModel) -> DynamicCache:
-    """An empty cache; layers that keep every position get room to grow."""
+    """An empty cache; layers that keep every position get room to grow.
+
+    Gradients do not flow through a room that is written over, so in training there is none.
+    """
     cache = DynamicCache(config=model.config)
+    if torch.is_grad_enabled():
+        return cache
     cache.layers = [RoomyLayer() if type(one) is DynamicLayer else one for one in cache.layers]
     return cache
 
@@ -431,6 +438,7 @@ class CausalBackbone(Backbone):
         n_prompts, longest, _ = prompts.ids.shape
         n_paths, steps = tokens.shape
         device = tokens.device
+        known, cache = self._shared(prompts, int(positions.min()))
         order = torch.argsort(rows, stable=True)
         counts = torch.bincount(rows, minlength=n_prompts)
         rank = torch.empty_like(rows)
@@ -457,13 +465,27 @@ class CausalBackbone(Backbone):
         same = (owner[:, :, None] == owner[:, None]) & (step[:, None] <= step[:, :, None])
         allowed[:, longest:, longest:] = same
         embedded = torch.cat(
-            [self.table.positions(prompts.ids), self.table.rows(spread(tokens, 0))], dim=1
+            [self.table.positions(prompts.ids[:, known:]), self.table.rows(spread(tokens, 0))],
+            dim=1,
         )
         at = torch.cat([places.expand(n_prompts, -1), (start + 1 + step).clamp(min=0)], dim=1)
-        hidden = self._run(embedded, allowed, at, None)
-        return torch.cat(
-            [hidden[rows, positions][:, None], hidden[rows[:, None], longest + branch]], dim=1
-        )
+        hidden = self._run(embedded, allowed[:, known:], at[:, known:], cache)
+        before, after = positions - known, longest - known + branch
+        return torch.cat([hidden[rows, before][:, None], hidden[rows[:, None], after]], dim=1)
+
+    def _shared(self, prompts: PromptBatch, most: int) -> tuple[int, Cache | None]:
+        """Encode what all prompts begin with once: its length, at most ``most``, and its cache."""
+        n_prompts = len(prompts.ids)
+        same = (prompts.ids[:, :most] == prompts.ids[:1, :most]).all(dim=2).all(dim=0)
+        known = int(same.cumprod(dim=0).sum()) if n_prompts > 1 else 0
+        if known < LEAST_SHARED:
+            return 0, None
+        head = prompts.ids[:1, :known]
+        once = DynamicCache(config=self.model.config)
+        places = torch.arange(known, device=head.device)
+        self._run(self.table.positions(head), None, places[None], once)
+        layers = tuple((one.keys, one.values) for one in once.layers)
+        return known, _cache_after(self.model, Prefix(head[0].cpu().numpy(), layers), n_prompts)
 
 
 class Seq2SeqBackbone(Backbone):

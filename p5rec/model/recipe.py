@@ -22,11 +22,10 @@ from pydantic import (
 from p5rec import resources
 from p5rec.errors import RecipeError, SemanticIDError
 from p5rec.ids.scheme import Kind, Leaves, Scheme, VectorKind
+from p5rec.prompting.placeholders import Task as PromptedTask
 
 Family = Literal["gpt2", "llama", "t5"]
-Task = Literal[
-    "next_item", "explanation", "request", "item_text", "rating", "reason", "review_summary"
-]
+Task = PromptedTask | Literal["prior"]
 Share = NonNegativeFloat
 
 
@@ -145,7 +144,10 @@ class Training(_Section):
       items go together in the training events as well.
     - ``sequence``: ``every-event`` learns from each session of a history in one pass (causal
       models only); ``prefix`` makes each an example of its own.
-    - ``tasks``: the share of steps that each task gets.
+    - ``tasks``: the share of steps that each task gets. Where ``prior`` has one, the history prior
+      learns in steps of its own, from its own likelihood, and the network foresees without it:
+      many times cheaper a step, and neither leaves to the other what it could learn. Otherwise
+      both learn together from each step of ``next_item``.
     - ``targets``: at most so many items of one session are learnt at once.
     - ``newest``: only so many of each user's newest sessions are targets (older ones are history),
       so that heavy users do not drown the others and what is learnt is what comes next now.
@@ -220,6 +222,11 @@ class Recipe(_Section):
             raise ValueError(
                 "training.sequence 'every-event' needs a causal model; an encoder-decoder sees "
                 "the whole prompt at once. Use 'prefix'"
+            )
+        if self.training.tasks.get("prior") and not (self.prior.enabled and self.prior.width):
+            raise ValueError(
+                "training.tasks gives the prior steps of its own, and there is none that learns. "
+                "Set prior.enabled to true and prior.width above 0, or leave the task out"
             )
         if self.base.mini is not None and self.adapter.method == "lora":
             raise ValueError("a mini model has nothing pretrained to adapt: use method 'full'")

@@ -61,7 +61,21 @@ class TextBatch:
         return cls(PromptBatch.from_prompts(prompts), torch.from_numpy(tokens))
 
 
-Batch = WalkBatch | TextBatch
+@dataclass
+class PriorBatch:
+    """Moments of histories and the items that came next, for the history prior alone.
+
+    ``context``, ``items``, ``weights``: for each of R targets which context of ``features`` it has,
+    its catalogue row and its weight in the loss.
+    """
+
+    features: HistoryFeatures
+    context: Tensor
+    items: Tensor
+    weights: Tensor
+
+
+Batch = WalkBatch | TextBatch | PriorBatch
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,9 @@ from p5rec.training.language_examples import (
 from p5rec.training.loop import Run, train
 from p5rec.training.next_item import NextItemExamples
 from p5rec.training.objective import Objective
+from p5rec.training.prior_examples import PriorExamples
 from p5rec.training.review_examples import Written, written_tasks
+from p5rec.training.sessions import Sessions
 
 VALIDATED_AT = 10
 
@@ -155,24 +157,30 @@ def _tasks(
         index = prior.index(histories, cross_fitted)
         prior.standardise(_sample(index, histories))
     words = Words(model.catalogue, model.encoder, model.templates, recipe.prompting)
+    settings = recipe.training
+    sessions = Sessions(histories, newest=settings.newest)
+    apart = bool(settings.tasks.get("prior"))
     tasks: dict[Task, Examples] = {
         "next_item": NextItemExamples(
             histories,
-            index,
+            sessions,
+            None if apart else index,
             model.encoder,
             _heads(model, histories, users),
-            sequence=recipe.training.sequence,
+            sequence=settings.sequence,
             history=recipe.prompting.history,
-            targets=recipe.training.targets,
-            newest=recipe.training.newest,
+            targets=settings.targets,
             depth=model.ids.depth,
         )
     }
+    if apart and index is not None:
+        tasks["prior"] = PriorExamples(sessions, index, targets=settings.targets)
     if any(model.catalogue.texts):
         tasks["request"] = RequestExamples(words)
         tasks["item_text"] = ItemTextExamples(words)
         tasks["explanation"] = ExplanationExamples(words, histories)
-    return {**tasks, **written_tasks(words, written)}
+    tasks.update(written_tasks(words, written).items())
+    return tasks
 
 
 def _sample(index: HistoryIndex, histories: Histories) -> HistoryFeatures:

@@ -16,6 +16,7 @@ from p5rec.decoding.history_index import HistoryIndex
 from p5rec.model.backbone import EncodedPrompt, PromptBatch
 from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.training.batch import Plan, WalkBatch
+from p5rec.training.sessions import Sessions
 
 IntArray = NDArray[np.int64]
 
@@ -24,7 +25,7 @@ IntArray = NDArray[np.int64]
 class Windows:
     """Stretches of histories: the prompt shows events ``start … end - 1`` of the log, and the
     sessions ``first … last - 1`` (counted over all users) are to be foreseen, each from the events
-    of the prompt before it. ``head`` says which of the user's heads the prompt begins with.
+    of the prompt before it.
     """
 
     user: IntArray
@@ -32,7 +33,6 @@ class Windows:
     end: IntArray
     first: IntArray
     last: IntArray
-    head: IntArray
 
 
 class NextItemExamples:
@@ -43,15 +43,17 @@ class NextItemExamples:
     a session of its own, this is next-item prediction.
 
     :param heads: for each user the encoded prompts to choose from, up to where the history begins.
+        A batch takes the same choice for all, so that what prompts share is encoded once.
     :param sequence: ``every-event``: windows of ``history`` events that overlap by half, each
         session foreseen once; ``prefix``: one window a session, ending just before it.
     :param targets: at most so many items of a session are learnt at once, drawn anew each time.
-    :param newest: only so many of each user's newest sessions are targets; all by default.
+    :param index: of the history prior, where it learns from the same steps.
     """
 
     def __init__(
         self,
         histories: Histories,
+        sessions: Sessions,
         index: HistoryIndex | None,
         encoder: PromptEncoder,
         heads: Sequence[Sequence[EncodedPrompt]],
@@ -60,44 +62,36 @@ class NextItemExamples:
         history: int,
         targets: int,
         depth: int,
-        newest: int | None = None,
     ) -> None:
         self._items = np.asarray(histories.items, dtype=np.int64)
         self._offsets = np.asarray(histories.offsets, dtype=np.int64)
         self._index = index
         self._encoder = encoder
         self._heads = heads
-        self._n_heads = np.array([len(choice) for choice in heads])
+        self._longest_head = np.array([max(map(len, choice)) for choice in heads], dtype=np.int64)
         self._sequence = sequence
         self._history = history
         self._targets = targets
         self._steps = depth - 1
         self._positions_an_item = len(encoder.items(np.zeros(1, dtype=np.int64)))
-        begins = np.flatnonzero(histories.begins_session)
-        self._session_start = np.append(begins, len(self._items))
-        self._session_user = histories.user_of_event[begins]
-        later = np.searchsorted(self._session_user, self._session_user, side="right")
-        left = later - np.arange(len(later))
-        self._sessions = np.flatnonzero(left <= (newest or len(left)))
+        self._sessions = sessions
 
     def plan(self, rng: np.random.Generator) -> Plan:
-        """The windows of one epoch; where they begin, and with which head, is random."""
-        user, start, end, first, last = self._cut(rng)
-        head = rng.integers(self._n_heads[user])
-        windows = Windows(user, start, end, first, last, head)
+        """The windows of one epoch; where they begin is random."""
+        windows = Windows(*self._cut(rng))
         return Plan(self._lengths(windows), partial(self._batch, windows))
 
     def _cut(self, rng: np.random.Generator) -> tuple[IntArray, ...]:
         """User, start, end, first and last of each window."""
-        sessions = self._sessions
-        user, end = self._session_user[sessions], self._session_start[sessions]
+        sessions = self._sessions.learnt
+        user, end = self._sessions.user[sessions], self._sessions.start[sessions]
         if self._sequence == "prefix":
             start = np.maximum(end - self._history, self._offsets[user])
             return user, start, end, sessions, sessions + 1
         stride = max(1, self._history // 2)
         phase = rng.integers(0, stride, size=len(self._offsets) - 1)
-        begins = end - self._offsets[user]
-        number = np.maximum(0, -(-(begins - self._history + phase[user]) // stride))
+        past = self._sessions.past[sessions]
+        number = np.maximum(0, -(-(past - self._history + phase[user]) // stride))
         new = np.ones(len(sessions), dtype=bool)
         new[1:] = (np.diff(number) != 0) | (np.diff(user) != 0)
         opening = np.flatnonzero(new)
@@ -107,32 +101,30 @@ class NextItemExamples:
         return user, start, end, sessions[opening], sessions[closing] + 1
 
     def _lengths(self, windows: Windows) -> IntArray:
-        begins = self._session_start
-        sizes = np.minimum(np.diff(begins), self._targets)
+        sizes = np.minimum(np.diff(self._sessions.start), self._targets)
         walks = np.append(0, np.cumsum(sizes))
         walked = (walks[windows.last] - walks[windows.first]) * self._steps
         shown = (windows.end - windows.start) * self._positions_an_item
-        pairs = zip(windows.user.tolist(), windows.head.tolist(), strict=True)
-        heads = np.array([len(self._heads[user][head]) for user, head in pairs], dtype=np.int64)
-        lengths: IntArray = heads + shown + walked
+        lengths: IntArray = self._longest_head[windows.user] + shown + walked
         return lengths
 
     def _batch(self, windows: Windows, chosen: IntArray, rng: np.random.Generator) -> WalkBatch:
         prompts, walks = [], []
         users: list[int] = []
         ends: list[int] = []
+        draw = int(rng.integers(2**32))
         for row, window in enumerate(chosen.tolist()):
             user, start = windows.user[window], windows.start[window]
-            head = self._heads[user][windows.head[window]]
+            head = self._heads[user][draw % len(self._heads[user])]
             events = self._encoder.items(self._items[start : windows.end[window]])
             prompts.append(np.concatenate([head, events]))
             for session in range(windows.first[window], windows.last[window]):
-                begin, stop = self._session_start[session], self._session_start[session + 1]
+                begin = self._sessions.start[session]
                 position = len(head) - 1 + (begin - start) * self._positions_an_item
-                for item in self._some(self._items[begin:stop], rng):
+                for item in self._sessions.targets(session, self._targets, rng):
                     walks.append((row, position, item, len(users)))
                 users.append(user)
-                ends.append(begin - self._offsets[user])
+                ends.append(self._sessions.past[session])
         table = torch.tensor(walks, dtype=torch.int64)
         features = None
         if self._index is not None:
@@ -146,10 +138,3 @@ class NextItemExamples:
             features=features,
             context=table[:, 3],
         )
-
-    def _some(self, items: IntArray, rng: np.random.Generator) -> list[int]:
-        distinct = np.unique(items)
-        if len(distinct) > self._targets:
-            distinct = rng.choice(distinct, self._targets, replace=False)
-        picked: list[int] = distinct.tolist()
-        return picked

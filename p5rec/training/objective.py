@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from p5rec.decoding.scorer import ItemScorer
-from p5rec.training.batch import Batch, TextBatch, WalkBatch
+from p5rec.training.batch import Batch, PriorBatch, TextBatch, WalkBatch
 
 
 class Objective(nn.Module):
@@ -21,7 +21,18 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Mean loss of the batch, in nats an item (walks) or a token (text)."""
+        if isinstance(batch, PriorBatch):
+            return self._prior(batch)
         return self._text(batch) if isinstance(batch, TextBatch) else self._walks(batch)
+
+    def _prior(self, batch: PriorBatch) -> Tensor:
+        prior, device = self.scorer.prior, self.scorer.backbone.device
+        assert prior is not None
+        log_probs = prior.log_probs(
+            batch.features, batch.context.to(device), batch.items.to(device)
+        )
+        weights = batch.weights.to(device)
+        return -(log_probs * weights).sum() / weights.sum()
 
     def _walks(self, batch: WalkBatch) -> Tensor:
         scorer, device = self.scorer, self.scorer.backbone.device

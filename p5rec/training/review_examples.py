@@ -19,8 +19,7 @@ from p5rec.data.events import Events
 from p5rec.data.users import Users
 from p5rec.language.reviews import described, known_of, reason_in, summary_of
 from p5rec.language.wording import Lesson
-from p5rec.model.recipe import Task
-from p5rec.prompting.placeholders import Value
+from p5rec.prompting.placeholders import Task, Value
 from p5rec.prompting.segments import Attribute, ItemRef, UntrustedText
 from p5rec.prompting.template import Template
 from p5rec.training.batch import Examples, Plan, TextBatch

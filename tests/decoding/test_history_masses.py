@@ -134,6 +134,9 @@ def test_a_walk_that_knows_the_prior_alone_is_a_flat_mixture(ids, seed):
             contexts=contexts,
         )
         assert found.sum(1).numpy() == pytest.approx(expected[user], abs=1e-3)
+        context = torch.full((n_items,), user)
+        alone = prior.log_probs(features, context, items)
+        assert alone.numpy() == pytest.approx(expected[user], abs=1e-4)
 
 
 def values_of(companions, first, second):

@@ -105,6 +105,32 @@ def test_a_batch_equals_single_prompts(backbone, group):
         close(taught[number], follow_all(backbone, one, paths[number : number + 1])[0])
 
 
+def test_what_prompts_share_is_encoded_once_to_the_same_states_and_gradients(backbone):
+    head = prompts_of(5, seed=3)[0]
+    several = [np.concatenate([head, events]) for events in prompts_of(4, 2, 1)]
+    rows, positions = torch.tensor([0, 1, 2, 0]), torch.tensor([6, 6, 5, 8])
+    paths = paths_of(4, 2)
+    backbone.eval()
+
+    def taught(prompts, chosen):
+        batch = PromptBatch.from_prompts(prompts)
+        numbers = rows[chosen] if len(prompts) > 1 else torch.zeros(len(chosen), dtype=torch.int64)
+        return backbone.follow(batch, numbers, positions[chosen], paths[chosen])
+
+    together = taught(several, torch.arange(4))
+    alone = torch.cat([taught([several[rows[at]]], torch.tensor([at])) for at in range(4)])
+    close(together.detach(), alone.detach())
+    weights = [weight for weight in backbone.parameters() if weight.requires_grad]
+    weighed = torch.linspace(-1, 1, together.shape[-1])
+    found, expected = (
+        torch.autograd.grad((hidden * weighed).sum(), weights, allow_unused=True)
+        for hidden in (together, alone)
+    )
+    for one, other in zip(found, expected, strict=True):
+        if other is not None:
+            close(one, other, tolerance=1e-4)
+
+
 def test_a_walk_is_untouched_by_the_walks_beside_it(backbone):
     prompts = PromptBatch.from_prompts(prompts_of(4))
     paths = paths_of(1, 6, 3)

@@ -17,6 +17,7 @@ from p5rec.prompting.tokenizer_training import train_tokenizer
 from p5rec.training.loop import Run, train
 from p5rec.training.next_item import NextItemExamples
 from p5rec.training.objective import Objective
+from p5rec.training.sessions import Sessions
 
 TEXTS = groceries().texts
 MINI = Mini(layers=1, heads=2, width=8, feed_forward=16, text_tokens=512)
@@ -112,6 +113,7 @@ def tune(model, histories):
     heads = [[model.head(model.templates.of("next_item", seen=True, given={"history"})[0])]]
     examples = NextItemExamples(
         histories,
+        Sessions(histories),
         HistoryIndex(histories, model.scorer.trie, prior.forgetting),
         model.encoder,
         heads * len(histories),

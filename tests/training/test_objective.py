@@ -16,6 +16,8 @@ from p5rec.training.language_examples import (
     Words,
 )
 from p5rec.training.objective import Objective
+from p5rec.training.prior_examples import PriorExamples
+from p5rec.training.sessions import Sessions
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -66,6 +68,70 @@ def test_the_loss_of_walks_is_the_mean_of_scores(world):
         found = Objective(scorer)(batch)
         scores = scorer.score(batch.prompts, torch.arange(2), torch.tensor([4, 9]))
     assert float(found) == pytest.approx(-float(scores.mean()), abs=1e-5)
+
+
+def test_where_the_prior_learns_by_itself_neither_it_nor_the_network_sees_the_other():
+    world = grocery_world("gpt2")
+    scorer, histories = world.model.scorer, world.histories
+    index = scorer.prior.index(histories)
+    sessions = Sessions(histories)
+    rng = np.random.default_rng(0)
+    examples = {
+        "prior.": PriorExamples(sessions, index, targets=4).plan(rng),
+        "backbone.": next_items(world, apart=True).plan(rng),
+    }
+    for part, plan in examples.items():
+        objective = Objective(scorer)
+        loss = objective(plan.make(np.arange(3), rng))
+        loss.backward()
+        moved = {
+            name.removeprefix("scorer.")
+            for name, weight in objective.named_parameters()
+            if weight.grad is not None and weight.grad.abs().sum() > 0
+        }
+        assert moved
+        assert all(name.startswith(part) for name in moved), moved
+        objective.zero_grad(set_to_none=True)
+
+
+def test_the_loss_of_the_prior_is_the_mean_over_sessions():
+    """A session of several items weighs as much as one of a single item."""
+    world = grocery_world("gpt2")
+    scorer, histories = world.model.scorer, world.histories
+    index = scorer.prior.index(histories)
+    plan = PriorExamples(Sessions(histories), index, targets=16).plan(np.random.default_rng(0))
+    batch = plan.make(np.arange(len(plan.lengths)), np.random.default_rng(0))
+    with torch.no_grad():
+        log_probs = scorer.prior.log_probs(batch.features, batch.context, batch.items)
+        of_session = [
+            float(log_probs[batch.context == number].mean()) for number in batch.context.unique()
+        ]
+        found = float(Objective(scorer)(batch))
+    assert found == pytest.approx(-np.mean(of_session), abs=1e-5)
+
+
+def test_children_and_states_get_the_gradients_of_their_products(world):
+    """Of what walks by the scores of children, torch's own products are the measure."""
+    scorer = world.model.scorer
+    nodes = torch.arange(scorer.trie.n_nodes(1))
+    weights = [weight for weight in scorer.backbone.table.parameters() if weight.requires_grad]
+    torch.manual_seed(0)
+    hidden = torch.randn(len(nodes), scorer.backbone.table.weight.shape[1], requires_grad=True)
+    first, width = scorer.children_of(1, nodes)
+    columns = torch.arange(int(width.max()))
+    inside = columns < width[:, None]
+    children = torch.where(inside, first[:, None] + columns, first[:, None])
+    rows = scorer.backbone.table.rows(scorer.tokens_of_nodes(1, children))
+    logits = torch.einsum("rwd,rd->rw", rows, hidden).masked_fill(~inside, -torch.inf)
+    expected = torch.log_softmax(logits, 1)
+    found = scorer.child_log_probs(1, nodes, hidden)
+    assert torch.allclose(found[inside], expected[inside], atol=1e-5)
+    for one, other in zip(
+        torch.autograd.grad(found[inside].square().sum(), [*weights, hidden]),
+        torch.autograd.grad(expected[inside].square().sum(), [*weights, hidden]),
+        strict=True,
+    ):
+        assert torch.allclose(one, other, atol=1e-4)
 
 
 def test_weights_of_walks_weigh(world):

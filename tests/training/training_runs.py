@@ -17,16 +17,21 @@ from p5rec.training.language_examples import (
 from p5rec.training.loop import Run, train
 from p5rec.training.next_item import NextItemExamples
 from p5rec.training.objective import Objective
+from p5rec.training.sessions import Sessions
 
 
-def next_items(world, *, histories=None, sequence=None, history=None, targets=16):
-    """The next-item examples of a world's histories, with its first template."""
+def next_items(world, *, histories=None, sequence=None, history=None, targets=16, apart=False):
+    """The next-item examples of a world's histories, with its first template.
+
+    ``apart``: the history prior learns elsewhere.
+    """
     model = world.model
     histories = world.histories if histories is None else histories
-    prior = model.scorer.prior
+    prior = None if apart else model.scorer.prior
     template = model.templates.of("next_item", seen=True, given={"history"})[0]
     return NextItemExamples(
         histories,
+        Sessions(histories),
         HistoryIndex(histories, model.scorer.trie, prior.forgetting) if prior else None,
         model.encoder,
         [[model.head(template)]] * len(histories),
