@@ -91,19 +91,34 @@ def evaluate_ranking(
             f"user {int(np.argmin(relevant))} has no relevant item, so recall is not defined. Leave"
             " out users with nothing held out."
         )
-    discount: Floats = 1.0 / np.log2(np.arange(2, ranked.shape[1] + 2))
+    discount = _discounts(ranked.shape[1])
     values: dict[str, Floats] = {}
     for k in ks:
         first = hit[:, :k]
-        ideal: Floats = np.cumsum(discount[:k])[np.minimum(k, relevant) - 1]
         found = np.asarray(first.any(axis=1), dtype=np.float64)
         values[f"recall@{k}"] = first.sum(axis=1) / relevant
         gain: Floats = np.sum(first * discount[:k], axis=1)
         # A sum in another order may exceed the ideal by the last bit; 1 is the bound by definition.
-        values[f"ndcg@{k}"] = (gain / ideal).clip(max=1.0)
+        values[f"ndcg@{k}"] = (gain / ideal_gain(relevant, k=k)).clip(max=1.0)
         values[f"hit@{k}"] = found
         values[f"mrr@{k}"] = found / (first.argmax(axis=1) + 1)
     return values
+
+
+def ideal_gain(relevant: npt.NDArray[np.integer], *, k: int) -> Floats:
+    """The discounted gain of the best list of ``k`` for each number of relevant items, from 1 on.
+
+    >>> ideal_gain(np.array([1, 2, 9]), k=2).round(3).tolist()
+    [1.0, 1.631, 1.631]
+    """
+    gains: Floats = np.cumsum(_discounts(k))[np.minimum(k, relevant) - 1]
+    return gains
+
+
+def _discounts(k: int) -> Floats:
+    """What a hit on each of the first ``k`` slots is worth."""
+    worth: Floats = 1.0 / np.log2(np.arange(2, k + 2))
+    return worth
 
 
 def coverage(ranked: Ints, n_items: int) -> float:

@@ -39,8 +39,7 @@ class NextItemExamples:
     """Cuts histories into windows and turns windows into batches.
 
     A session's items are all targets at the position before the session: what comes first inside
-    it is arbitrary. Each session weighs the same, however many items it has. Where each event is
-    a session of its own, this is next-item prediction.
+    it is arbitrary. Where each event is a session of its own, this is next-item prediction.
 
     :param heads: for each user the encoded prompts to choose from, up to where the history begins.
         A batch takes the same choice for all, so that what prompts share is encoded once.
@@ -112,6 +111,7 @@ class NextItemExamples:
         prompts, walks = [], []
         users: list[int] = []
         ends: list[int] = []
+        weights: list[float] = []
         draw = int(rng.integers(2**32))
         for row, window in enumerate(chosen.tolist()):
             user, start = windows.user[window], windows.start[window]
@@ -121,8 +121,9 @@ class NextItemExamples:
             for session in range(windows.first[window], windows.last[window]):
                 begin = self._sessions.start[session]
                 position = len(head) - 1 + (begin - start) * self._positions_an_item
-                for item in self._sessions.targets(session, self._targets, rng):
-                    walks.append((row, position, item, len(users)))
+                targets, weight = self._sessions.targets(session, self._targets, rng)
+                walks += [(row, position, item, len(users)) for item in targets]
+                weights += [weight] * len(targets)
                 users.append(user)
                 ends.append(self._sessions.past[session])
         table = torch.tensor(walks, dtype=torch.int64)
@@ -134,7 +135,7 @@ class NextItemExamples:
             rows=table[:, 0],
             positions=table[:, 1],
             items=table[:, 2],
-            weights=1 / torch.bincount(table[:, 3])[table[:, 3]],
+            weights=torch.tensor(weights),
             features=features,
             context=table[:, 3],
         )

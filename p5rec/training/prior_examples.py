@@ -18,7 +18,7 @@ POSITIONS = 16
 
 
 class PriorExamples:
-    """Each session from the events before it; every session weighs the same.
+    """Each session from the events before it.
 
     :param targets: at most so many items of a session are learnt at once.
     """
@@ -35,13 +35,14 @@ class PriorExamples:
 
     def _batch(self, chosen: IntArray, rng: np.random.Generator) -> PriorBatch:
         sessions = self._sessions.learnt[chosen]
-        drawn = [
-            self._sessions.targets(session, self._targets, rng) for session in sessions.tolist()
-        ]
+        drawn, weights = zip(
+            *(self._sessions.targets(session, self._targets, rng) for session in sessions.tolist()),
+            strict=True,
+        )
         size = torch.tensor([len(items) for items in drawn])
         return PriorBatch(
             self._index.features(self._sessions.user[sessions], self._sessions.past[sessions]),
             context=torch.repeat_interleave(torch.arange(len(drawn)), size),
             items=torch.tensor([item for items in drawn for item in items]),
-            weights=torch.repeat_interleave(1 / size, size),
+            weights=torch.repeat_interleave(torch.tensor(weights), size),
         )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tiny_worlds import grocery_world, histories_of
 from training_runs import next_items
 
+from p5rec.evaluation.metrics import ideal_gain
 from p5rec.training.objective import Objective
 
 
@@ -74,7 +75,9 @@ def test_each_session_is_foreseen_once_from_what_came_before(worlds, seed, seque
     for context, (_, before, items) in enumerate(expected):
         walks = torch.nonzero(batch.context == context).flatten()
         assert sorted(batch.items[walks].tolist()) == sorted(set(items.tolist()))
-        assert float(batch.weights[walks].sum()) == pytest.approx(1)
+        assert batch.weights[walks].tolist() == pytest.approx(
+            [1 / ideal_gain(np.array(len(walks)), k=10)] * len(walks)
+        )
         [row] = batch.rows[walks].unique().tolist()
         [position] = batch.positions[walks].unique().tolist()
         shown = batch.prompts.ids[row, : position + 1].numpy()
@@ -137,6 +140,9 @@ def test_a_large_session_is_learnt_in_part_drawn_anew(worlds):
     drawn = {tuple(sorted(whole_epoch(examples, seed)[1].items.tolist())) for seed in range(5)}
     assert all(len(set(items)) == 3 for items in drawn)
     assert len(drawn) > 1
+    _, batch = whole_epoch(examples)
+    whole = 12 / ideal_gain(np.array(12), k=10)
+    assert float(batch.weights.sum()) == pytest.approx(whole), "the rest is stood in for"
 
 
 def test_a_batch_is_a_function_of_its_arguments(worlds):
