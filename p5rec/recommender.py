@@ -50,6 +50,7 @@ from p5rec.recommendations import (
     tell_why_empty,
 )
 from p5rec.training.fitting import Fitting, fingerprint, fit_model
+from p5rec.training.transfer import carry_over, tuning_recipe
 
 HoldOut = Literal["nothing", "last-basket", "leave-one-out"]
 
@@ -265,6 +266,40 @@ class Recommender:
         self._model = grow(self.model, more, vectors=vectors)
         self._forget_catalogue()
         return self
+
+    def transfer(
+        self,
+        items: Source | Catalogue,
+        events: Source | Events | None = None,
+        *,
+        seed: int = 0,
+        max_minutes: float | None = None,
+        reporter: Reporter = SILENT,
+    ) -> Recommender:
+        """A recommender for another catalogue, whatever it sells; this one stays as it is.
+
+        Items get semantic IDs from their attributes and words alone. What was learnt of language
+        and of histories goes on to hold: without an event, what is alike in words goes together.
+
+        :param events: with the new items, a hundred or thousands, to tune the model on.
+        :raises DataError: listing everything that is wrong with items or events.
+        :raises P5RecError: of another kind, if IDs or training fail.
+        """
+        catalogue = items if isinstance(items, Catalogue) else load_catalogue(items)
+        made = Recommender(self.recipe)
+        if events is None:
+            made._model = carry_over(self.model, catalogue, seed=seed)
+            return made
+        log = check_against(
+            events if isinstance(events, Events) else load_events(events), catalogue
+        )
+        split = _split(log, "nothing", self.recipe.training.validation_users, seed)
+        fitting = Fitting(
+            split, catalogue, self.model.templates, None, seed, None, max_minutes, self.model
+        )
+        made._model, progress = fit_model(tuning_recipe(self.recipe), fitting, reporter)
+        made.about = {"training": {"tuned on events": len(log), "steps": progress.step}}
+        return made
 
     def retire_items(self, item_ids: Sequence[str]) -> Recommender:
         """Never recommend some items from now on; returns itself.

@@ -17,13 +17,14 @@ from p5rec.data.events import Histories
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
 
-KINDS = ("next", "near", "together", "alike users")
+KINDS = ("next", "near", "together", "alike users", "alike words")
 """What is known of a pair of items, in order.
 
 How often the second came within the next :data:`SESSIONS_AHEAD` sessions, and that in either
 direction or in the same session, each weighted by one over the distance and divided by how often
 the first was chosen; in how many histories both are, divided by how many the first is in, and as
-a cosine.
+a cosine; and, of items that nobody has chosen, how alike their words are
+(:mod:`p5rec.decoding.cold_items`).
 """
 
 SESSIONS_AHEAD = 5
@@ -39,21 +40,38 @@ class Companions:
     """The closest items of each item: those of item ``i`` are ``offsets[i]`` to ``offsets[i+1]``.
 
     ``items``: ``int32[P]``, catalogue rows, ascending within an item; ``values``:
-    ``float32[P, len(KINDS)]``.
+    ``float32[P, len(KINDS)]``. ``lent``: of each item whether it is cold, so that what is said of
+    it as a companion was lent by items like it, ``bool[N]``.
     """
 
     offsets: IntArray
     items: NDArray[np.int32]
     values: FloatArray
+    lent: NDArray[np.bool_]
+
+    @classmethod
+    def none(cls, n_items: int) -> Companions:
+        """No item has any."""
+        return cls(
+            np.zeros(n_items + 1, dtype=np.int64),
+            np.empty(0, dtype=np.int32),
+            np.empty((0, len(KINDS)), dtype=np.float32),
+            np.zeros(n_items, dtype=bool),
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """As arrays by name, to be stored."""
-        return {"offsets": self.offsets, "items": self.items, "values": self.values}
+        return {
+            "offsets": self.offsets,
+            "items": self.items,
+            "values": self.values,
+            "lent": self.lent,
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Companions:
         """The reverse of :meth:`to_arrays`."""
-        return cls(arrays["offsets"], arrays["items"], arrays["values"])
+        return cls(arrays["offsets"], arrays["items"], arrays["values"], arrays["lent"])
 
 
 @dataclass(frozen=True)
@@ -135,17 +153,23 @@ class _Pairs:
         by_holders = diags(1 / np.sqrt(self.holders + 1))
         cosine = (by_holders @ self.users @ by_holders).tocsr()
         closeness = (cosine + 0.5 * by_chosen @ near @ by_chosen).tocsr()
-        first, second = _largest(closeness, width)
+        first, second = largest(closeness, width)
         after, held = self.chosen[first] + SHRINKAGE, self.holders[first] + SHRINKAGE
         columns = (
-            _at(self.ahead, first, second) / after,
-            _at(near, first, second) / after,
-            _at(self.users, first, second) / held,
-            _at(cosine, first, second),
+            values_at(self.ahead, first, second) / after,
+            values_at(near, first, second) / after,
+            values_at(self.users, first, second) / held,
+            values_at(cosine, first, second),
+            np.zeros(len(first)),
         )
         values = np.stack(columns, axis=1).astype(np.float32)
-        offsets = np.searchsorted(first, np.arange(closeness.shape[0] + 1))
-        return Companions(offsets, second.astype(np.int32), np.maximum(values, 0))
+        n_items = closeness.shape[0]
+        return Companions(
+            np.searchsorted(first, np.arange(n_items + 1)),
+            second.astype(np.int32),
+            np.maximum(values, 0),
+            np.zeros(n_items, dtype=bool),
+        )
 
 
 def _binary(rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> csr_matrix:
@@ -170,7 +194,7 @@ def _newest(user: IntArray, items: IntArray, n_items: int) -> tuple[IntArray, In
     return (distinct % n_items)[kept], of_user[kept]
 
 
-def _largest(matrix: csr_matrix, width: int) -> tuple[IntArray, IntArray]:
+def largest(matrix: csr_matrix, width: int) -> tuple[IntArray, IntArray]:
     """Row and column of the ``width`` largest values above zero of each row, in order."""
     columns, sizes = [], []
     for row in range(matrix.shape[0]):
@@ -184,7 +208,8 @@ def _largest(matrix: csr_matrix, width: int) -> tuple[IntArray, IntArray]:
     return np.repeat(np.arange(len(sizes)), sizes), np.concatenate(columns).astype(np.int64)
 
 
-def _at(matrix: csr_matrix, rows: IntArray, columns: IntArray) -> NDArray[np.float64]:
+def values_at(matrix: csr_matrix, rows: IntArray, columns: IntArray) -> NDArray[np.float64]:
+    """The values of a matrix at some places."""
     if not len(rows):
         return np.empty(0)
     return np.asarray(matrix.tocsr()[rows, columns], dtype=np.float64).ravel()

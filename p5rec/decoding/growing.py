@@ -14,6 +14,7 @@ from torch import Tensor
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.item_counts import ItemCounts
 from p5rec.decoding.assembled import AssembledModel
+from p5rec.decoding.cold_items import alike_in_words, lend
 from p5rec.decoding.companions import Companions
 from p5rec.decoding.filter_columns import rows_of
 from p5rec.decoding.history_prior import HistoryPrior
@@ -43,6 +44,8 @@ def grow(
     known, old = len(model.catalogue), model.scorer
     trie = old.trie.with_items(ids.codes[known:])
     companions = None if old.prior is None else old.prior.companions
+    if companions is not None:
+        companions = _with_newcomers(companions, grown)
     made = AssembledModel.build(
         model.recipe,
         grown,
@@ -50,7 +53,7 @@ def grow(
         model.templates,
         pristine_base(model.recipe, model.base.tokenizer),
         counts=ItemCounts.none(len(grown)),
-        companions=None if companions is None else _with_lonely(companions, len(items)),
+        companions=companions,
         seed=0,
         trie=trie,
     )
@@ -106,10 +109,14 @@ def _joined(catalogue: Catalogue, items: Catalogue) -> Catalogue:
     return Catalogue(table.combine_chunks(), (*catalogue.notes, *items.notes))
 
 
-def _with_lonely(companions: Companions, n_new: int) -> Companions:
-    """With items that have no companions yet."""
-    more = np.full(n_new, companions.offsets[-1], dtype=companions.offsets.dtype)
-    return replace(companions, offsets=np.concatenate([companions.offsets, more]))
+def _with_newcomers(companions: Companions, grown: Catalogue) -> Companions:
+    """With items that nobody has chosen yet, the last of a catalogue."""
+    known = len(companions.lent)
+    new = np.arange(known, len(grown))
+    offsets = np.append(companions.offsets, np.full(len(new), companions.offsets[-1]))
+    cold = np.append(companions.lent, np.ones(len(new), dtype=bool))
+    alike = alike_in_words(grown, np.flatnonzero(cold))
+    return lend(replace(companions, offsets=offsets, lent=cold), alike, cold)
 
 
 def _item_rows(table: TokenTable, sizes: Sequence[int]) -> list[Tensor]:

@@ -16,7 +16,7 @@ from p5rec.decoding.companions import Companions, CrossFitted
 from p5rec.decoding.habits import HABITS
 from p5rec.decoding.history_index import Forgetting, HistoryFeatures, HistoryIndex
 from p5rec.decoding.item_weights import ItemWeights
-from p5rec.decoding.nearness import NEARNESS
+from p5rec.decoding.nearness import LENT, NEARNESS
 from p5rec.decoding.trie import Trie
 
 SMOOTHING = 0.5
@@ -202,8 +202,8 @@ class HistoryPrior(nn.Module):
 
     def _weighed(
         self, features: HistoryFeatures
-    ) -> Iterator[tuple[ItemWeights, Tensor, tuple[Tensor, Tensor]]]:
-        """Each network, the pairs that it weighs, and its inputs: features and items."""
+    ) -> Iterator[tuple[ItemWeights, Tensor, tuple[Tensor, Tensor, Tensor | None]]]:
+        """Each network, the pairs that it weighs, and its inputs: features, items, the cold."""
         device = self.history.device
         leaves = torch.from_numpy(features.keys[-1] % self.n_nodes[-1]).to(device)
         if self.again is not None:
@@ -211,11 +211,12 @@ class HistoryPrior(nn.Module):
             known = np.concatenate([counts, features.habits], axis=1)
             pairs = torch.from_numpy(features.own[-1]).to(device)
             items = self.item_of_leaf[leaves[pairs]]
-            yield self.again, pairs, (torch.from_numpy(known).to(device), items)
+            yield self.again, pairs, (torch.from_numpy(known).to(device), items, None)
         if self.near is not None:
             pairs = torch.from_numpy(features.near).to(device)
             items = self.item_of_leaf[leaves[pairs]]
-            yield self.near, pairs, (torch.from_numpy(features.nearness).to(device), items)
+            nearness = torch.from_numpy(features.nearness).to(device)
+            yield self.near, pairs, (nearness, items, nearness[:, LENT] > 0)
 
     def _masses(
         self, features: HistoryFeatures, keys: Sequence[Tensor], parents: Sequence[Tensor]

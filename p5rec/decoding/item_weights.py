@@ -16,6 +16,11 @@ LARGEST = 15.0
 """Log-weights are bounded, so that their exponentials stay in float32."""
 
 
+CAUTION = 0.5
+"""So much less is a cold item's log-weight outside training: for a sixth of the cold items that
+would be found, twice as many of the others stay where they were."""
+
+
 class ItemWeights(nn.Module):
     """A small network from features of a (context, item) pair to the log of the item's weight.
 
@@ -48,19 +53,34 @@ class ItemWeights(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def forward(self, features: Tensor, items: Tensor) -> Tensor:
-        """Log-weights ``float[C]`` from ``float[C, features]`` and catalogue rows ``int64[C]``."""
-        inputs = (self._inputs(features, items) - self.mean) / self.scale
+    def forward(self, features: Tensor, items: Tensor, cold: Tensor | None = None) -> Tensor:
+        """Log-weights ``float[C]`` from ``float[C, features]`` and catalogue rows ``int64[C]``.
+
+        :param cold: which items to take for ones that nobody has chosen, ``bool[C]``.
+        """
+        inputs = self._inputs(features, items)
+        if cold is not None:
+            # As readily come back to as others are, and not popular at all.
+            unknown = torch.cat([features, self.newcomer.expand(len(features), -1)], dim=1)
+            inputs = torch.where(cold[:, None], unknown, inputs)
+        inputs = (inputs - self.mean) / self.scale
         weights: Tensor = self.layers(inputs).squeeze(1)
+        if cold is not None and not self.training:
+            weights = weights - CAUTION * cold
         return weights.clamp(-2 * LARGEST, LARGEST)
 
     @torch.no_grad()
-    def standardise(self, features: Tensor, items: Tensor) -> None:
-        """Take mean and spread of the inputs from a sample."""
+    def standardise(self, features: Tensor, items: Tensor, cold: Tensor | None = None) -> None:
+        """Take mean and spread of the inputs from a sample; the cold ones count as they are."""
         if len(items):
             inputs = self._inputs(features, items)
             self.mean.copy_(inputs.mean(0))
             self.scale.copy_(inputs.std(0, correction=0) + 1e-3)
+
+    @property
+    def newcomer(self) -> Tensor:
+        """What stands in the place of ``of_item`` for an item that nobody has chosen, ``[2]``."""
+        return torch.stack([self.mean[-2], self.mean.new_zeros(())])
 
     def _inputs(self, features: Tensor, items: Tensor) -> Tensor:
         return torch.cat([features, self.of_item[items]], dim=1)

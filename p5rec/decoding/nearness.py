@@ -23,12 +23,15 @@ RATES = (1.0, 4.0, np.inf)
 NEARNESS = (
     *(f"{kind}/{rate:g}" for kind in KINDS for rate in RATES),
     "events",
+    "lent",
     "own",
     "history events",
 )
 """Names of the features, in order: for each kind of closeness and rate of forgetting the logarithm
-of the sum over the events, how many of the events the item is a companion of, whether it is in the
-history itself, and the length of the history."""
+of the sum over the events, how many of the events the item is a companion of, whether it is cold
+and its closeness lent, whether it is in the history itself, and the length of the history."""
+
+LENT = NEARNESS.index("lent")
 
 FROM_EVENTS = len(NEARNESS) - 2
 
@@ -67,7 +70,8 @@ def near_items(
     cells = (companions.values[pair][:, :, None] * decay[:, None, :]).reshape(len(pair), -1)
     sums = np.add.reduceat(cells, starts, axis=0)
     events = np.diff(starts, append=len(key))[:, None]
-    features = np.concatenate([np.log(sums + np.float32(FLOOR)), np.log1p(events)], axis=1)
+    lent = companions.lent[companions.items[pair[starts]]][:, None]
+    features = np.concatenate([np.log(sums + np.float32(FLOOR)), np.log1p(events), lent], axis=1)
     return key[starts], features.astype(np.float32)
 
 

@@ -108,18 +108,32 @@ class NextItemRanker:
         return self.search(histories, k=k, excluded=excluded).items
 
     @torch.inference_mode()
-    def score(self, histories: Histories, items: IntArray) -> NDArray[np.float64]:
-        """Log-probability of ``items[u]`` as the next item of history ``u``, ``float64[U]``."""
-        scores = np.empty(len(histories))
+    def score(
+        self, histories: Histories, items: IntArray, *, of: IntArray | None = None
+    ) -> NDArray[np.float64]:
+        """Log-probability of ``items[n]`` as the next item of history ``of[n]``, ``float64[N]``.
+
+        Prompts that are equal are encoded once.
+
+        :param of: by default there is one item a history, in order.
+        """
+        owner = np.arange(len(histories)) if of is None else of
+        scores = np.empty(len(items))
         for users in self._batches(histories):
+            place = np.full(len(histories), -1)
+            place[users] = np.arange(len(users))
+            asked = np.flatnonzero(place[owner] >= 0)
+            context = torch.from_numpy(place[owner[asked]])
             part = histories.take(users)
-            wanted = torch.from_numpy(items[users])
-            rows = torch.arange(len(users))
-            prompts = PromptBatch.from_prompts(self.prompts(part)).to(self.scorer.backbone.device)
+            texts, same = _distinct(self.prompts(part))
             found = self.scorer.score(
-                prompts, rows, wanted, context=rows, contexts=self.contexts(part)
+                PromptBatch.from_prompts(texts).to(self.scorer.backbone.device),
+                torch.from_numpy(same)[context],
+                torch.from_numpy(items[asked]),
+                context=context,
+                contexts=self.contexts(part),
             )
-            scores[users] = found.cpu().numpy()
+            scores[asked] = found.cpu().numpy()
         return scores
 
     def prompts(self, histories: Histories) -> list[EncodedPrompt]:
@@ -224,6 +238,14 @@ class NextItemRanker:
         for same in np.split(order, np.flatnonzero(np.diff(kind[order])) + 1):
             for start in range(0, len(same), BATCH):
                 yield same[start : start + BATCH]
+
+
+def _distinct(prompts: Sequence[EncodedPrompt]) -> tuple[list[EncodedPrompt], IntArray]:
+    """The prompts that differ, and which of them each one is."""
+    numbers: dict[bytes, int] = {}
+    same = [numbers.setdefault(prompt.tobytes(), len(numbers)) for prompt in prompts]
+    _, first = np.unique(same, return_index=True)
+    return [prompts[at] for at in first.tolist()], np.array(same, dtype=np.int64)
 
 
 def _seeds(histories: Histories, seed: int) -> NDArray[np.uint64]:

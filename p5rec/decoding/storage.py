@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +113,16 @@ def pristine_base(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> BaseMod
     return BaseModel(make_mini(recipe.base, len(tokenizer), seed=0), tokenizer)
 
 
-def copy_weights(one: AssembledModel, other: AssembledModel) -> None:
-    """Give a model what another one learned, as far as shapes agree."""
+def copy_weights(one: AssembledModel, other: AssembledModel, *, but: Sequence[str] = ()) -> None:
+    """Give a model what another one learned, as far as shapes agree.
+
+    :param but: weights with any of these in their names stay as they are.
+    """
     learned = _weights(one)
     with torch.no_grad():
         for name, value in [*other.scorer.named_parameters(), *other.scorer.named_buffers()]:
-            if name in learned and learned[name].shape == value.shape:
+            left_out = any(part in name for part in but)
+            if name in learned and learned[name].shape == value.shape and not left_out:
                 value.copy_(learned[name])
 
 

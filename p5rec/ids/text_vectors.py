@@ -88,10 +88,8 @@ def fit_text_vectors(texts: Sequence[str], *, dimensions: int = 64, seed: int = 
     place = {text: i for i, text in enumerate(distinct)}
     rows = np.fromiter((place[text] for text in read), dtype=np.int64, count=len(read))
     # A word of one text alone likens it to no other.
-    vectorizer = _vectorizer(min_df=2 if len(distinct) >= _MANY_TEXTS else 1)
-    try:
-        weights = vectorizer.fit_transform(distinct)
-    except ValueError:  # not one word in all the texts
+    vectorizer, weights = _weigh(distinct)
+    if not weights.shape[1]:
         none = csr_matrix((len(texts), 0), dtype=np.float32)
         encoder = TextEncoder((), np.zeros(0, np.float32), np.zeros((0, 1), np.float32))
         return TextVectors(none, np.zeros((len(texts), 1), np.float32), encoder)
@@ -102,6 +100,20 @@ def fit_text_vectors(texts: Sequence[str], *, dimensions: int = 64, seed: int = 
         directions,
     )
     return TextVectors(weights[rows], vectors[rows], encoder)
+
+
+def word_weights(texts: Sequence[str]) -> csr_matrix:
+    """TF-IDF of texts: float32[N, V], rows of length 1, or 0 for a text without a word."""
+    return _weigh([comparable(text) for text in texts])[1]
+
+
+def _weigh(texts: Sequence[str]) -> tuple[TfidfVectorizer, csr_matrix]:
+    # A word of one text alone likens it to no other.
+    vectorizer = _vectorizer(min_df=2 if len(texts) >= _MANY_TEXTS else 1)
+    try:
+        return vectorizer, vectorizer.fit_transform(texts)
+    except ValueError:  # not one word in all the texts
+        return vectorizer, csr_matrix((len(texts), 0), dtype=np.float32)
 
 
 def _vectorizer(**settings: object) -> TfidfVectorizer:

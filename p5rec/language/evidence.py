@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,15 +72,33 @@ def score_without(
 ) -> NDArray[np.float64]:
     """Log-probability of ``items[users]``, each without some items of the user's history.
 
+    Where several items are asked of one history, it is read once without the same items.
+
     :param users: numbers of histories, ``int64[V]``; one may come many times.
     :param removed: for each of ``users`` the catalogue rows to take out; none of them is allowed.
     """
-    # Histories of like length are scored side by side, which saves padding.
-    order = np.argsort(histories.lengths[users], kind="stable")
-    variants = without(histories.take(users[order]), [removed[at] for at in order.tolist()])
-    scores = np.empty(len(users))
-    scores[order] = ranker.score(variants, items[users[order]])
-    return scores
+    same = _same_history(histories)
+    numbers: dict[tuple[int, bytes], int] = {}
+    keys = [
+        (same[user], np.sort(rows).tobytes()) for user, rows in zip(users, removed, strict=True)
+    ]
+    of = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+    _, first = np.unique(of, return_index=True)
+    variants = without(histories.take(users[first]), [removed[at] for at in first.tolist()])
+    return ranker.score(variants, items[users], of=of)
+
+
+def _same_history(histories: Histories) -> list[int]:
+    """A number a history, the same for those that hold the same events."""
+    numbers: dict[tuple[bytes, ...], int] = {}
+    columns: list[NDArray[Any]] = [histories.items, histories.sessions]
+    columns += [] if histories.days is None else [histories.days]
+    return [
+        numbers.setdefault(
+            tuple(column[histories.slice(user)].tobytes() for column in columns), len(numbers)
+        )
+        for user in range(len(histories))
+    ]
 
 
 def without(histories: Histories, removed: Sequence[IntArray]) -> Histories:

@@ -22,6 +22,7 @@ LONGEST = 80
 _ASIDE = ("item_id", "title", "description", "price", "categories", "brand", "variant")
 _MARKUP = re.compile(r"<[^<>]*>|\w+://\S*|www\.\S*")
 # Brackets, braces and the like could be read as markup; quotation marks bound names in sentences.
+_POINT = re.compile(r"(?<![\w.])\.(?=\d)")
 _SIGNS = re.compile(r"[<>{}\[\]|\\^~`*#_=\"“”„«»]|[.!?…]+(?=\s|$)")
 _EDGES = re.compile(r"^[\W_]+|[^\w)%]+$")
 _CAPITALS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -32,8 +33,11 @@ def speak(text: str) -> str:
 
     >>> speak("<b>FLUID MILK</b> (WHITE"), speak("1/2 GAL."), speak("Dr. {Pepper}")
     ('Fluid Milk (White)', '1/2 gal', 'Dr Pepper')
+    >>> speak(".75 oz")
+    '0.75 oz'
     """
-    plain = " ".join(_SIGNS.sub(" ", _MARKUP.sub(" ", text[: 4 * LONGEST])).split())
+    plain = _POINT.sub("0.", _MARKUP.sub(" ", text[: 4 * LONGEST]))
+    plain = " ".join(_SIGNS.sub(" ", plain).split())
     if plain.isupper():
         plain = plain.lower() if plain[0].isdigit() else _CAPITALS.sub(_capitalised, plain)
     if len(plain) > LONGEST:

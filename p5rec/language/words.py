@@ -11,7 +11,7 @@ from typing import NamedTuple
 # Vowel signs and other marks belong to their word, though \\w does not count them.
 _MARKS = "".join(chr(code) for code in range(2**16) if unicodedata.category(chr(code))[0] == "M")
 _LETTERS = rf"[^\W\d_](?:[^\W\d_]|[{_MARKS}])*"
-_WORD = re.compile(rf"\d+(?:[.,/]\d+)*|{_LETTERS}(?:['’]{_LETTERS})*")
+_WORD = re.compile(rf"(?<![\w.])\.\d+|\d+(?:[.,/]\d+)*|{_LETTERS}(?:['’]{_LETTERS})*")
 _APOSTROPHES = str.maketrans("", "", "'’")
 _ES = ("ses", "xes", "zes", "ches", "shes", "oes")
 
@@ -27,8 +27,8 @@ class Token(NamedTuple):
 def words(text: str) -> list[str]:
     """The comparable words of a text: no case, accents, apostrophes or plural; numbers apart.
 
-    >>> words("L'Oréal CHIPS, 5.3OZ")
-    ['loreal', 'chip', '5.3', 'oz']
+    >>> words("L'Oréal CHIPS, 5.3OZ"), words(".750 oz")
+    (['loreal', 'chip', '5.3', 'oz'], ['0.75', 'oz'])
     """
     return [fold(found) for found in _WORD.findall(text)]
 
@@ -50,7 +50,7 @@ def fold(word: str) -> str:
     >>> [fold(word) for word in ("Berries", "boxes", "Glass", "1,000")]
     ['berry', 'box', 'glass', '1000']
     """
-    if word[0].isdigit():
+    if word[0].isdigit() or word[0] == ".":
         return _number(word)
     if not word.isascii():
         split = unicodedata.normalize("NFKD", word.casefold())
@@ -59,11 +59,11 @@ def fold(word: str) -> str:
 
 
 def _number(written: str) -> str:
-    """Digits in one form: ``1,000`` is ``1000``, ``5.30`` is ``5.3``."""
+    """Digits in one form: ``1,000`` is ``1000``, ``5.30`` is ``5.3``, ``.5`` is ``0.5``."""
     plain = re.sub(r",(?=\d{3}(?!\d))", "", unicodedata.normalize("NFKC", written))
     if plain.count(".") == 1 and "/" not in plain and "," not in plain:
         plain = plain.rstrip("0").rstrip(".")
-    return plain
+    return f"0{plain}" if plain.startswith(".") else plain
 
 
 def _singular(word: str) -> str:

@@ -16,6 +16,7 @@ from p5rec.data.item_counts import ItemCounts
 from p5rec.data.splits import Split
 from p5rec.data.users import Users
 from p5rec.decoding.assembled import AssembledModel, tokenizer_texts
+from p5rec.decoding.cold_items import pretend_cold
 from p5rec.decoding.companions import CrossFitted, fit_companions
 from p5rec.decoding.history_index import HistoryFeatures, HistoryIndex
 from p5rec.errors import TrainingError
@@ -43,6 +44,7 @@ from p5rec.training.objective import Objective
 from p5rec.training.prior_examples import PriorExamples
 from p5rec.training.review_examples import Written, written_tasks
 from p5rec.training.sessions import Sessions
+from p5rec.training.transfer import carry_over
 
 VALIDATED_AT = 10
 
@@ -52,7 +54,10 @@ SAMPLED_CONTEXTS = 500
 
 @dataclass(frozen=True)
 class Fitting:
-    """What a fit is made from, besides the recipe."""
+    """What a fit is made from, besides the recipe.
+
+    ``source``: a fitted model of another catalogue to go on from; None begins with the base model.
+    """
 
     split: Split
     catalogue: Catalogue
@@ -61,6 +66,7 @@ class Fitting:
     seed: int = 0
     folder: Path | None = None
     max_minutes: float | None = None
+    source: AssembledModel | None = None
 
 
 def fit_model(
@@ -88,14 +94,17 @@ def fit_model(
                 width=recipe.prior.companions,
                 seed=fitting.seed,
             )
+            never = ~np.isin(np.arange(len(fitting.catalogue)), histories.items)
+            cross_fitted = pretend_cold(cross_fitted, fitting.catalogue, never, seed=fitting.seed)
     written = Written.of(fitting.split.train, fitting.catalogue, fitting.users)
     model = _assemble(recipe, fitting, histories, cross_fitted, reporter, written.reasons)
     lessons = written.lessons()
-    model.wording = Wording.learn(lessons).to_dict() if lessons else None
+    if lessons:
+        model.wording = Wording.learn(lessons).to_dict()
     run = Run(
         objective=Objective(model.scorer),
         random=model.item_model.random,
-        tasks=_tasks(model, histories, cross_fitted, fitting.users, written),
+        tasks=_tasks(model, histories, cross_fitted, fitting, written),
         settings=recipe.training,
         seed=fitting.seed,
         signature=_signature(recipe, fitting),
@@ -117,6 +126,13 @@ def _assemble(
     reasons: Sequence[str] = (),
 ) -> AssembledModel:
     catalogue = fitting.catalogue
+    counts = ItemCounts.of(histories, len(catalogue), rate=recipe.prior.popularity)
+    companions = cross_fitted.everyone if cross_fitted else None
+    if fitting.source is not None:
+        with reporter.bar("Semantic IDs"):
+            return carry_over(
+                fitting.source, catalogue, counts=counts, companions=companions, seed=fitting.seed
+            )
     with reporter.bar("Semantic IDs"):
         scheme = recipe.ids.scheme()
         ids = fit_semantic_ids(catalogue, scheme, histories=histories, seed=fitting.seed)
@@ -137,8 +153,8 @@ def _assemble(
             ids,
             fitting.templates,
             base,
-            counts=ItemCounts.of(histories, len(catalogue), rate=recipe.prior.popularity),
-            companions=cross_fitted.everyone if cross_fitted else None,
+            counts=counts,
+            companions=companions,
             seed=fitting.seed,
             vectors=vectors,
         )
@@ -148,14 +164,15 @@ def _tasks(
     model: AssembledModel,
     histories: Histories,
     cross_fitted: CrossFitted | None,
-    users: Users | None,
+    fitting: Fitting,
     written: Written,
 ) -> dict[Task, Examples]:
     recipe, prior = model.recipe, model.scorer.prior
     index = None
     if prior is not None:
         index = prior.index(histories, cross_fitted)
-        prior.standardise(_sample(index, histories))
+        if fitting.source is None:
+            prior.standardise(_sample(index, histories))
     words = Words(model.catalogue, model.encoder, model.templates, recipe.prompting)
     settings = recipe.training
     sessions = Sessions(histories, newest=settings.newest)
@@ -166,7 +183,7 @@ def _tasks(
             sessions,
             None if apart else index,
             model.encoder,
-            _heads(model, histories, users),
+            _heads(model, histories, fitting.users),
             sequence=settings.sequence,
             history=recipe.prompting.history,
             targets=settings.targets,

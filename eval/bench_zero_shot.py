@@ -1,0 +1,137 @@
+"""Measures what a model was never trained on: templates, and another shop's catalogue.
+
+    python eval/bench_zero_shot.py templates BUNDLE --data FOLDER
+    python eval/bench_zero_shot.py transfer BUNDLE --data FOLDER [--events 0 100 1000]
+
+BUNDLE is ``cold-amazon-beauty-test`` as ``bench_cold.py --bundles`` keeps it: fitted on Beauty
+without a twentieth of its items and without each user's last event. ``templates`` asks for these
+events with each template that training saw and each that it did not. ``transfer`` gives the model
+the catalogue of Sports, whose metadata alone makes semantic IDs, then some events of it to tune on,
+and asks for the last event of Sports' users. Beside it stand the popularity of the prefixes that
+Sports' items share with Beauty's in Beauty's own tree, and chance.
+Writes ``unseen_templates_loss`` and ``zero_shot`` in ``eval/results/language.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from bench_cold import K, Task, recall
+from bench_common import RESULTS, machine, say, write_results
+
+from p5rec.data import sources
+from p5rec.data.catalogue import Catalogue
+from p5rec.data.events import Events
+from p5rec.data.splits import Cases, leave_one_out
+from p5rec.ids.placing import place_items
+from p5rec.recommender import Recommender
+
+SEED = 0
+
+
+def some(cases: Cases, size: int) -> Cases:
+    """A sample of users."""
+    chosen = np.sort(np.random.default_rng(SEED).permutation(len(cases))[:size])
+    return Cases(cases.histories.take(chosen), [cases.targets[user] for user in chosen])
+
+
+def templates(bundle: Path, data: Path, users: int) -> dict[str, Any]:
+    model = Recommender.from_pretrained(bundle).model
+    task = Task.of(sources.folder(data / "amazon-beauty"), SEED)
+    cases, cold = task.cases("test")
+    warm = np.flatnonzero(~cold)
+    cases = some(Cases(cases.histories.take(warm), [cases.targets[u] for u in warm]), users)
+    found: dict[bool, dict[str, float]] = {True: {}, False: {}}
+    for template in model.templates.of("next_item", given={"history"}):
+        ranker = replace(model.ranker(), head=model.head(template))
+        figure = recall(ranker.rank(cases.histories, k=K), cases).mean()
+        found[template.seen][template.name] = round(float(figure), 4)
+        say(f"{template.name}: {figure:.4f}")
+    seen, unseen = (np.mean(list(found[kind].values())) for kind in (True, False))
+    return {
+        "unseen_templates_loss": round(float(1 - unseen / seen), 4),
+        "templates": {"users": len(cases), "seen": found[True], "unseen": found[False]},
+    }
+
+
+def transfer(bundle: Path, data: Path, users: int, sizes: list[int]) -> dict[str, Any]:
+    fitted = Recommender.from_pretrained(bundle)
+    beauty = Task.of(sources.folder(data / "amazon-beauty"), SEED)
+    sports = sources.folder(data / "amazon-sports")
+    split = leave_one_out(sports.events)
+    cases = some(split.cases("test", sports.catalogue), users)
+    found: dict[str, Any] = {"users": len(cases), "random": K / len(sports.catalogue)}
+    popular = prefix_popularity(fitted, beauty, sports.catalogue)
+    best = np.argsort(-popular, kind="stable")[:K]
+    listed = np.tile(best, (len(cases), 1))
+    found["source_prefix_popularity"] = round(float(recall(listed, cases).mean()), 5)
+    asked = set(cases.histories.user_ids)
+    for size in sizes:
+        events = tuning_events(split.train, asked, size)
+        made = fitted.transfer(sports.catalogue, events, seed=SEED)
+        figure = float(recall(made.rank(cases.histories, k=K), cases).mean())
+        found[f"events_{size}"] = round(figure, 5)
+        say(f"{size} events: {figure:.4f}")
+    return {"zero_shot": {"beauty-sports": found}}
+
+
+def tuning_events(train: Events, asked: set[str], size: int) -> Events | None:
+    """The events of users who are not asked, at least so many."""
+    if not size:
+        return None
+    user = np.array(train.table["user_id"].to_pylist())
+    others = [name for name in dict.fromkeys(user.tolist()) if name not in asked]
+    order = np.random.default_rng(SEED).permutation(len(others))
+    lengths = dict(zip(*np.unique(user, return_counts=True), strict=True))
+    counts = np.cumsum([lengths[others[at]] for at in order])
+    chosen = {others[at] for at in order[: int(np.searchsorted(counts, size)) + 1]}
+    return train.select(np.array([name in chosen for name in user]))
+
+
+def prefix_popularity(fitted: Recommender, task: Task, other: Catalogue) -> np.ndarray:
+    """Of another catalogue's items: the source's events under the deepest prefix that has any."""
+    model = fitted.model
+    tables = [model.catalogue.table, other.table]
+    names = [f"source {item}" for item in model.catalogue.item_ids]
+    tables[0] = tables[0].set_column(0, "item_id", pa.array(names))
+    both = Catalogue(pa.concat_tables(tables, promote_options="permissive").combine_chunks())
+    source = Catalogue(both.table.slice(0, len(names)))
+    codes = place_items(model.ids, source, both).codes
+    chosen = np.zeros(len(both))
+    items = task.seen.histories(model.catalogue).items
+    chosen[: len(names)] = np.bincount(items, minlength=len(names))
+    score = np.zeros(len(other))
+    for depth in range(1, codes.shape[1]):
+        _, node = np.unique(codes[:, :depth], axis=0, return_inverse=True)
+        events = np.bincount(node.ravel(), weights=chosen)[node.ravel()][len(names) :]
+        score = np.where(events > 0, depth * len(task.seen) + events, score)
+    return score
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=["templates", "transfer"])
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--users", type=int, default=4000)
+    parser.add_argument("--events", type=int, nargs="+", default=[0, 100, 1000])
+    given = parser.parse_args()
+    if given.part == "templates":
+        found = templates(given.bundle, given.data, given.users)
+    else:
+        found = transfer(given.bundle, given.data, given.users, given.events)
+    print(json.dumps(found, indent=2))
+    path = RESULTS / "language.json"
+    told = json.loads(path.read_text(encoding="utf-8")) | found
+    told["runs"][given.part] = machine("torch", "numpy")
+    write_results(told, path)
+
+
+if __name__ == "__main__":
+    main()

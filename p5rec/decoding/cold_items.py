@@ -1,0 +1,119 @@
+"""Companions of items that nobody has chosen yet: lent by the items whose words are like theirs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csr_matrix, diags, vstack
+
+from p5rec.data.catalogue import Catalogue
+from p5rec.decoding.companions import KINDS, Companions, CrossFitted, largest, values_at
+from p5rec.ids.content import full_texts
+from p5rec.ids.text_vectors import word_weights
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+LENDERS = 30
+"""So many items, at most, lend what is known of them to one that is cold."""
+
+REACHED_FROM = 60
+"""A cold item becomes a companion of at most so many items."""
+
+PRETENDED = 0.1
+"""So many of all items are taken for cold in each part of the training events."""
+
+_COSINE = KINDS.index("alike users")
+_AT_ONCE = 256
+
+
+def alike_in_words(catalogue: Catalogue, rows: IntArray) -> csr_matrix:
+    """How alike the words of some items are to those of others: cosines of TF-IDF.
+
+    :return: ``float[N, N]``: of each of ``rows`` the nearest :data:`LENDERS`, other rows empty.
+    """
+    weights = word_weights(full_texts(catalogue))
+    found = [csr_matrix((0, len(catalogue)), dtype=np.float32)]
+    for start in range(0, len(rows), _AT_ONCE):
+        own = rows[start : start + _AT_ONCE]
+        near = (weights[own] @ weights.T).tocoo()
+        others = own[near.row] != near.col
+        near = coo_matrix((near.data[others], (near.row[others], near.col[others])), near.shape)
+        near = near.tocsr()
+        at = largest(near, LENDERS)
+        found.append(csr_matrix((values_at(near, *at), at), near.shape))
+    of_rows = vstack(found).tocoo()
+    shape = (len(catalogue), len(catalogue))
+    return csr_matrix((of_rows.data, (rows[of_rows.row], of_rows.col)), shape)
+
+
+def lend(companions: Companions, alike: csr_matrix, cold: BoolArray) -> Companions:
+    """Companions in which cold items have what the known items like them have, on average.
+
+    They are companions of the items that they are like as well, known or cold. Where a cold item
+    is a companion, only what is lent stays. One that has no companions gets those of the items that
+    it is like, and these items.
+
+    :param alike: how alike items are, ``float[N, N]``; rows of cold items are looked at.
+    :param cold: which items to take for ones that nobody has chosen, ``bool[N]``.
+    """
+    alike = (diags(cold.astype(np.float32)) @ alike).tocsr()
+    lenders = (alike @ diags((~cold).astype(np.float32))).tocsr()
+    total = np.asarray(lenders.sum(axis=1)).ravel()
+    share = (diags(1 / np.maximum(total, 1e-9)) @ lenders).tocsr()
+    source = np.repeat(np.arange(len(cold)), np.diff(companions.offsets))
+    known = ~cold[companions.items]
+    first, second = source[known], companions.items[known].astype(np.int64)
+    values = companions.values[known]
+    kinds = [csr_matrix((column, (first, second)), alike.shape) for column in values.T]
+    target, reached_from, lent = _lent([share @ kind.T for kind in kinds], alike)
+    lonely = diags((np.diff(companions.offsets) == 0).astype(np.float32))
+    lender, leads_to, inherited = _lent(
+        [lonely @ share @ kind for kind in kinds], (lonely @ lenders).tocsr()
+    )
+    first = np.concatenate([first, reached_from, lender])
+    second = np.concatenate([second, target, leads_to])
+    values = np.concatenate([values, lent, inherited])
+    order = np.lexsort([second, first])
+    return Companions(
+        np.searchsorted(first[order], np.arange(len(cold) + 1)),
+        second[order].astype(np.int32),
+        values[order],
+        cold,
+    )
+
+
+def pretend_cold(
+    fitted: CrossFitted, catalogue: Catalogue, never: BoolArray, *, seed: int
+) -> CrossFitted:
+    """Companions in which some items are taken for cold, others in each part of the users.
+
+    What a model learns from them of cold items holds for those that really are.
+
+    :param never: which items nobody has chosen, ``bool[N]``: they are cold everywhere.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(catalogue))
+    some = max(1, int(PRETENDED * len(catalogue)))
+    pretended = [drawn[n * some : (n + 1) * some] for n in range(len(fitted.without))]
+    rows = np.union1d(np.flatnonzero(never), np.concatenate(pretended))
+    alike = alike_in_words(catalogue, rows)
+    without = []
+    for own, chosen in zip(fitted.without, pretended, strict=True):
+        cold = never.copy()
+        cold[chosen] = True
+        without.append(lend(own, alike, cold))
+    return replace(fitted, everyone=lend(fitted.everyone, alike, never), without=tuple(without))
+
+
+def _lent(
+    kinds: list[csr_matrix], alike: csr_matrix
+) -> tuple[IntArray, IntArray, NDArray[np.float32]]:
+    """The strongest pairs of a cold item and another one, and what is lent of each kind."""
+    cosine = kinds[_COSINE]
+    closeness = cosine / max(cosine.max(), 1e-9) + alike / max(alike.max(), 1e-9)
+    cold, other = largest(closeness.tocsr(), REACHED_FROM)
+    columns = [values_at(kind, cold, other) for kind in kinds[:-1]]
+    values = np.stack([*columns, values_at(alike, cold, other)], axis=1)
+    return cold, other, values.astype(np.float32)
