@@ -298,7 +298,9 @@ class Recommender:
             split, catalogue, self.model.templates, None, seed, None, max_minutes, self.model
         )
         made._model, progress = fit_model(tuning_recipe(self.recipe), fitting, reporter)
-        made.about = {"training": {"tuned on events": len(log), "steps": progress.step}}
+        made.about = {
+            "training": {"carried over": True, "events": len(log), "steps": progress.step}
+        }
         return made
 
     def retire_items(self, item_ids: Sequence[str]) -> Recommender:

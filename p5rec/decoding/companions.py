@@ -71,7 +71,9 @@ class Companions:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Companions:
         """The reverse of :meth:`to_arrays`."""
-        return cls(arrays["offsets"], arrays["items"], arrays["values"], arrays["lent"])
+        nothing = np.zeros(len(arrays["offsets"]) - 1, dtype=bool)
+        lent = arrays.get("lent", nothing)  # bundles of before do not tell
+        return cls(arrays["offsets"], arrays["items"], arrays["values"], lent)
 
 
 @dataclass(frozen=True)

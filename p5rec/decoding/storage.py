@@ -139,8 +139,9 @@ def _weights(model: AssembledModel) -> dict[str, Tensor]:
 
 def _restore(model: AssembledModel, stored: dict[str, Tensor], path: Path) -> None:
     expected = _weights(model)
-    if set(expected) != set(stored):
-        odd = sorted(set(expected) ^ set(stored))
+    shapes, found = ({n: v.shape for n, v in part.items()} for part in (expected, stored))
+    if shapes != found:
+        odd = sorted({name for name, _ in shapes.items() ^ found.items()})
         raise BundleError(
             f"{path / WEIGHTS} does not hold the weights of this model: {', '.join(odd[:3])}. "
             "Fit again with this version of p5rec."

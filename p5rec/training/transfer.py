@@ -14,8 +14,8 @@ from p5rec.decoding.storage import copy_weights, pristine_base
 from p5rec.ids.fit import fit_semantic_ids
 from p5rec.model.recipe import Recipe
 
-OF_ITEMS = ("of_item", "log_share_", "table.")
-"""Weights that belong to a catalogue have one of these in their names."""
+OF_ITEMS = ("of_item", "log_share_")
+"""What a prior knows of the items of a catalogue has one of these in its name."""
 
 LEAST_STEPS = 20
 """Of tuning, however few events there are."""
@@ -58,7 +58,12 @@ def carry_over(
         companions=companions,
         seed=seed,
     )
+    table = model.scorer.backbone.table
+    rows = table.weight if table.items is None else table.items
+    started = rows.detach().clone()
     copy_weights(source, model, but=OF_ITEMS)
+    with torch.no_grad():
+        rows.copy_(started)
     model.scorer.eval()
     return model
 

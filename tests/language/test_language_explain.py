@@ -115,6 +115,31 @@ def test_weights_are_what_the_score_loses(tiny: Tiny) -> None:
     assert found[1].events == found[1].shared == ()
 
 
+def test_several_items_of_one_history_are_explained_from_one_reading(
+    gpt2: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = np.array([STRAWBERRY, OAT, GREEK, STRAWBERRY])
+    several = histories(HISTORY, HISTORY, HISTORY, HISTORY[:-1])
+    single = [
+        measure_evidence(gpt2.ranker, several.take(np.array([at])), items[[at]], SHOP)[0]
+        for at in range(4)
+    ]
+    read: list[int] = []
+    contexts = NextItemRanker.contexts
+
+    def counted(ranker: NextItemRanker, part: Histories) -> object:
+        read.append(len(part))
+        return contexts(ranker, part)
+
+    monkeypatch.setattr(NextItemRanker, "contexts", counted)
+    together = measure_evidence(gpt2.ranker, several, items, SHOP)
+    for one, other in zip(together, single, strict=True):
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+        assert [event.item for event in one.events] == [event.item for event in other.events]
+    # Whole, and without each of the distinct items; groups differ from item to item.
+    assert sum(read) < 2 * (1 + len(set(HISTORY))) + 12
+
+
 def test_an_item_bought_again_is_carried_by_itself(gpt2: Tiny) -> None:
     (evidence,) = measure_evidence(gpt2.ranker, histories(HISTORY), np.array([GREEK]), SHOP)
     assert evidence.events[0].item == GREEK
@@ -129,9 +154,9 @@ def test_of_a_long_history_some_items_are_tried(
     tried: list[int] = []
     score = NextItemRanker.score
 
-    def counting(self, histories, items):
+    def counting(self, histories, items, **how):
         tried.append(len(histories))
-        return score(self, histories, items)
+        return score(self, histories, items, **how)
 
     monkeypatch.setattr(NextItemRanker, "score", counting)
     long = histories([GREEK, *HISTORY, *([HOUSE, OAT] * 500)])
