@@ -87,6 +87,7 @@ class AssembledModel:
             tokens = vocabulary.item_tokens(ids) - base.size
             rows = rows + START_LENGTH * rows_from_items(vectors, counts.chosen, tokens)
         item_model = extend_base(base, rows, recipe.adapter)
+        item_model.backbone.carries = recipe.base.mini is not None and recipe.base.mini.carry
         trie = trie or Trie.from_semantic_ids(ids)
         prior = None
         if recipe.prior.enabled:

@@ -106,7 +106,7 @@ class WalkState:
     Walks are branches of one sequence: each new token is one more position of its prompt's row.
     ``allowed`` (``bool[B, S, K]``) says which positions each open walk may look at, its ancestors;
     ``step`` counts the tokens of a walk. ``ahead`` (``float[1, A, d]``) holds the hidden states of
-    first steps that were made beforehand.
+    first steps that were made beforehand, ``carried`` (``float[B, 1, d]``) what is added to states.
     """
 
     cache: Cache
@@ -118,6 +118,11 @@ class WalkState:
     step_of_key: Tensor | None = None
     cross: list[KeysAndValues] | None = None
     ahead: Tensor | None = None
+    carried: Tensor | None = None
+
+    def with_carried(self, hidden: Tensor) -> Tensor:
+        """States after a step (``float[B, S, d]``) with what walks carry from their beginning."""
+        return hidden if self.carried is None else hidden + self.carried
 
     def branch(self, parents: Tensor) -> None:
         """Give each walk one more position; it sees that and what its parent saw."""
@@ -249,11 +254,17 @@ class Backbone(nn.Module, ABC):
 
     one_pass: bool
     """Whether every position of a prompt can be a starting point (causal models)."""
+    carries: bool
+    """Whether the state after each step is added to the one that the walk began with.
+
+    In a small model the last event's own row reaches the state at the prompt's end along the
+    residual stream, but states after it by attention alone, which has to learn to copy it."""
 
     def __init__(self, model: PreTrainedModel, table: TokenTable) -> None:
         super().__init__()
         self.model = model
         self.table = table
+        self.carries = False
         self._compiled = False
 
     @property
@@ -409,7 +420,8 @@ class CausalBackbone(Backbone):
             rows,
         )
         state = WalkState(cache, valid[:, None], prompts.lengths[:, None])
-        state.ahead = None if ahead is None else hidden[:, 1:]
+        state.carried = hidden[:, :1] if self.carries else None
+        state.ahead = None if ahead is None else state.with_carried(hidden[:, 1:])
         return state, hidden[:, :1]
 
     @override
@@ -429,7 +441,8 @@ class CausalBackbone(Backbone):
         state.branch(parents)
         positions = state.next_position.gather(1, parents)
         state.next_position = positions + 1
-        return self._run(self.table.rows(tokens), state.allowed, positions, state.cache)
+        hidden = self._run(self.table.rows(tokens), state.allowed, positions, state.cache)
+        return state.with_carried(hidden)
 
     @override
     def follow(
@@ -470,8 +483,9 @@ class CausalBackbone(Backbone):
         )
         at = torch.cat([places.expand(n_prompts, -1), (start + 1 + step).clamp(min=0)], dim=1)
         hidden = self._run(embedded, allowed[:, known:], at[:, known:], cache)
-        before, after = positions - known, longest - known + branch
-        return torch.cat([hidden[rows, before][:, None], hidden[rows[:, None], after]], dim=1)
+        start = hidden[rows, positions - known][:, None]
+        after = hidden[rows[:, None], longest - known + branch]
+        return torch.cat([start, after + start if self.carries else after], dim=1)
 
     def _shared(self, prompts: PromptBatch, most: int) -> tuple[int, Cache | None]:
         """Encode what all prompts begin with once: its length, at most ``most``, and its cache."""
@@ -553,7 +567,9 @@ class Seq2SeqBackbone(Backbone):
             cross=None if lean is None else lean.cross(encoded),
         )
         start = torch.full((len(encoded), 1), self._start, device=encoded.device)
-        return state, self._step(state, start)
+        hidden = self._step(state, start)
+        state.carried = hidden if self.carries else None
+        return state, hidden
 
     @override
     def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:
@@ -561,7 +577,7 @@ class Seq2SeqBackbone(Backbone):
         state.branch(parents)
         new = torch.full(tokens.shape[1:], state.step, device=tokens.device)
         state.step_of_key = torch.cat([state.step_of_key, new])
-        return self._step(state, tokens)
+        return state.with_carried(self._step(state, tokens))
 
     def _step(self, state: WalkState, tokens: Tensor) -> Tensor:
         assert state.encoded is not None
@@ -607,7 +623,10 @@ class Seq2SeqBackbone(Backbone):
     ) -> Tensor:
         encoded, valid = self._encode(prompts)
         start = torch.full((len(tokens), 1), self._start, device=tokens.device)
-        return self._decode(torch.cat([start, tokens], 1), encoded[rows], valid[rows], None)
+        hidden = self._decode(torch.cat([start, tokens], 1), encoded[rows], valid[rows], None)
+        if self.carries:
+            hidden = torch.cat([hidden[:, :1], hidden[:, 1:] + hidden[:, :1]], dim=1)
+        return hidden
 
 
 def _lower(length: int, device: torch.device) -> Tensor:

@@ -34,7 +34,11 @@ class _Section(BaseModel):
 
 
 class Mini(_Section):
-    """The size of a model that is made from a configuration and trained whole."""
+    """The size of a model that is made from a configuration and trained whole.
+
+    ``carry``: the state after each code of a walk is added to the one at the prompt's end, which a
+    small model copies with difficulty.
+    """
 
     layers: PositiveInt = 2
     heads: PositiveInt = 2
@@ -43,6 +47,7 @@ class Mini(_Section):
     text_tokens: PositiveInt = 4096
     positions: PositiveInt = 512
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    carry: bool = False
 
 
 class Base(_Section):

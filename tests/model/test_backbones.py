@@ -70,11 +70,22 @@ def close(one, other, tolerance=1e-5):
     assert float((one - other).abs().max()) <= tolerance * max(1.0, float(other.abs().max()))
 
 
+@pytest.mark.parametrize("carries", [False, True])
 @pytest.mark.parametrize("group", [1, 3])
-def test_steps_equal_teacher_forcing(backbone, group):
+def test_steps_equal_teacher_forcing(backbone, group, carries):
+    backbone.carries = carries
     prompts = PromptBatch.from_prompts(prompts_of(4, 1, 6, group=group))
     paths = paths_of(3, 5, 4)
     close(walk(backbone, prompts, paths), follow_all(backbone, prompts, paths))
+
+
+def test_walks_carry_the_state_that_they_began_with(backbone):
+    prompts, paths = PromptBatch.from_prompts(prompts_of(4, 2)), paths_of(2, 3, 2)
+    plain = walk(backbone, prompts, paths)
+    backbone.carries = True
+    carried = walk(backbone, prompts, paths)
+    close(carried[:, :, 0], plain[:, :, 0])
+    close(carried[:, :, 1:], plain[:, :, 1:] + plain[:, :, :1])
 
 
 def test_slots_may_change_parents_and_number(backbone):
@@ -105,12 +116,14 @@ def test_a_batch_equals_single_prompts(backbone, group):
         close(taught[number], follow_all(backbone, one, paths[number : number + 1])[0])
 
 
-def test_what_prompts_share_is_encoded_once_to_the_same_states_and_gradients(backbone):
+@pytest.mark.parametrize("carries", [False, True])
+def test_what_prompts_share_is_encoded_once_to_the_same_states_and_gradients(backbone, carries):
     head = prompts_of(5, seed=3)[0]
     several = [np.concatenate([head, events]) for events in prompts_of(4, 2, 1)]
     rows, positions = torch.tensor([0, 1, 2, 0]), torch.tensor([6, 6, 5, 8])
     paths = paths_of(4, 2)
     backbone.eval()
+    backbone.carries = carries
 
     def taught(prompts, chosen):
         batch = PromptBatch.from_prompts(prompts)

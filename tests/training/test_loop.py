@@ -272,7 +272,7 @@ def test_a_learning_rate_out_of_all_bounds_stops_the_run():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_trainable_weight_is_reached(family):
-    _, run = make_run(family, validate=False, warmup=0.0, weight_decay=0.0)
+    _, run = make_run(family, apart=False, validate=False, warmup=0.0, weight_decay=0.0)
     before = weights(run)
     go(run)
     after = weights(run)

@@ -17,6 +17,7 @@ from p5rec.training.language_examples import (
 from p5rec.training.loop import Run, train
 from p5rec.training.next_item import NextItemExamples
 from p5rec.training.objective import Objective
+from p5rec.training.prior_examples import PriorExamples
 from p5rec.training.sessions import Sessions
 
 
@@ -48,19 +49,35 @@ def probability(world):
     return float(np.exp(world.model.ranker().score(world.histories, rows)).mean())
 
 
-TASKS = {"next_item": 0.5, "request": 0.2, "item_text": 0.2, "explanation": 0.1}
+TASKS = {"next_item": 0.5, "prior": 0.2, "request": 0.2, "item_text": 0.2, "explanation": 0.1}
 
 
-def make_run(family="gpt2", *, folder=None, all_tasks=True, seed=0, validate=True, **settings):
-    """A world and a run over it: all tasks, dropout, validation; eight steps or so."""
+def make_run(
+    family="gpt2",
+    *,
+    folder=None,
+    all_tasks=True,
+    apart=None,
+    seed=0,
+    validate=True,
+    **settings,
+):
+    """A world and a run over it: all tasks, dropout, validation; eight steps or so.
+
+    ``apart``: whether the history prior learns in steps of its own; where all tasks do, by default.
+    """
+    apart = all_tasks if apart is None else apart
     fixed = {"epochs": 2, "batch_tokens": 160, "learning_rate": 5e-3, "validations": 3}
     fixed["least_steps"] = 1
     if all_tasks:
-        fixed["tasks"] = TASKS
+        fixed["tasks"] = {task: share for task, share in TASKS.items() if apart or task != "prior"}
     world = grocery_world(family, **{**fixed, **settings})
     model = world.model
     words = Words(model.catalogue, model.encoder, model.templates, Prompting())
-    tasks = {"next_item": next_items(world)}
+    tasks = {"next_item": next_items(world, apart=apart)}
+    if apart:
+        index = model.scorer.prior.index(world.histories)
+        tasks["prior"] = PriorExamples(Sessions(world.histories), index, targets=16)
     if all_tasks:
         tasks["request"] = RequestExamples(words)
         tasks["item_text"] = ItemTextExamples(words)
