@@ -93,7 +93,13 @@ class AssembledModel:
         if recipe.prior.enabled:
             rates = Forgetting(events=recipe.prior.events, days=recipe.prior.days)
             prior = HistoryPrior(
-                trie, rates, counts, width=recipe.prior.width, companions=companions, seed=seed
+                trie,
+                rates,
+                counts,
+                width=recipe.prior.width,
+                companions=companions,
+                trust=recipe.prior.trust,
+                seed=seed,
             )
         encoder = PromptEncoder(
             tokenizer,

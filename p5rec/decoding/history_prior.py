@@ -38,6 +38,9 @@ class Contexts(Protocol):
         :return: ``float[R, W]`` with ``W`` the largest width; meaningless past a row's own width.
         """
 
+    def trust(self, level: int) -> Tensor | None:
+        """What the network's logits are multiplied with; None leaves them as they are."""
+
 
 @dataclass(frozen=True)
 class SparseBiases:
@@ -77,6 +80,10 @@ class HistoryContexts:
         bias = self.prior.popular(level=level, first=first, width=width)
         return self.histories.add_to(bias, level=level, context=context, first=first, width=width)
 
+    def trust(self, level: int) -> Tensor | None:
+        """As in :class:`Contexts`."""
+        return None if self.prior.trust is None else self.prior.trust[level]
+
 
 class HistoryPrior(nn.Module):
     """At each level, a child's logit gets the logarithm of what is known of it beforehand.
@@ -100,6 +107,7 @@ class HistoryPrior(nn.Module):
         *,
         width: int = 32,
         companions: Companions | None = None,
+        trust: float | None = None,
         seed: int = 0,
     ) -> None:
         """Know nothing but popularity yet.
@@ -107,12 +115,15 @@ class HistoryPrior(nn.Module):
         :param counts: of the training events.
         :param width: of the networks that weigh items, 0 for none.
         :param companions: of items; None leaves their network out.
+        :param trust: what the language model's logits are multiplied with, at first and at every
+            level; None lets them count whole.
         """
         super().__init__()
         self.forgetting = forgetting
         self.n_nodes = tuple(trie.n_nodes(d) for d in range(1, trie.depth + 1))
         self.history = nn.Parameter(torch.zeros(trie.depth, len(forgetting.names)))
         self.popularity = nn.Parameter(torch.ones(trie.depth))
+        self.trust = None if trust is None else nn.Parameter(torch.full((trie.depth,), trust))
         smoothed = counts.recent[trie.item_of_leaf] + SMOOTHING
         in_leaf_order = np.append(0, np.cumsum(smoothed / smoothed.sum()))
         for depth in range(1, trie.depth + 1):

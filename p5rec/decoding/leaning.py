@@ -64,6 +64,10 @@ class Leaning:
         none = torch.zeros(len(first), int(width.max()), device=first.device)
         return self.biases.add_to(none, level=level, context=context, first=first, width=width)
 
+    def trust(self, level: int) -> Tensor | None:
+        """As in :class:`Contexts`: what a person asks for says nothing of the network."""
+        return None
+
 
 @dataclass(frozen=True)
 class Together:
@@ -77,6 +81,10 @@ class Together:
             part.bias(level=level, context=context, first=first, width=width) for part in self.parts
         ]
         return torch.stack(biases).sum(0)
+
+    def trust(self, level: int) -> Tensor | None:
+        """As in :class:`Contexts`: that of the first part which has one."""
+        return next((own for part in self.parts if (own := part.trust(level)) is not None), None)
 
 
 def _log_mean(score: FloatArray, starts: IntArray, size: NDArray[np.integer]) -> FloatArray:

@@ -128,6 +128,8 @@ class ItemScorer(nn.Module):
             rows = self._rows(level, children)
             logits = _Products.apply(rows, hidden)  # type: ignore[no-untyped-call]
         if contexts is not None and context is not None:
+            trust = contexts.trust(level)
+            logits = logits if trust is None else logits * trust
             logits = logits + contexts.bias(level=level, context=context, first=first, width=width)
         return torch.log_softmax(logits.masked_fill(outside, -torch.inf), dim=-1)
 

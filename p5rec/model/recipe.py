@@ -125,7 +125,9 @@ class Prior(_Section):
     ``events``, ``days``: rates of forgetting; ``popularity``: that of the events of all users, in
     days. ``width``: of the networks that weigh own items and
     their companions; 0 for none. ``companions``: at most so many of each item, from co-occurrence
-    in the training events; 0 for none.
+    in the training events; 0 for none. ``trust``: what the network's logits are multiplied with
+    before the prior is added to them, at first: learned, a number a level, or, where the prior
+    learns by itself, chosen on validation; without it they count whole.
     """
 
     enabled: bool = True
@@ -134,6 +136,7 @@ class Prior(_Section):
     popularity: PositiveFloat = 60
     width: NonNegativeInt = 32
     companions: NonNegativeInt = 0
+    trust: PositiveFloat | None = None
 
     @model_validator(mode="after")
     def _networks_for_companions(self) -> Prior:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events, Histories
@@ -47,6 +48,9 @@ from p5rec.training.sessions import Sessions
 from p5rec.training.transfer import carry_over
 
 VALIDATED_AT = 10
+
+TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""What the network's logits may count for beside a prior that has learnt by itself."""
 
 SAMPLED_CONTEXTS = 500
 """From how many the spread of the history prior's inputs is taken."""
@@ -114,7 +118,26 @@ def fit_model(
     )
     with reporter.bar("Training") as bar:
         progress = train(run, bar, resume=resume)
+        if recipe.training.tasks.get("prior") and run.validate is not None:
+            _choose_trust(model, run.validate)
     return model, progress
+
+
+def _choose_trust(model: AssembledModel, validate: Callable[[], float]) -> None:
+    """Let the network count for as much as validates best.
+
+    Two models that have learnt apart know much of the same, and both in full would count it twice.
+    """
+    prior = model.scorer.prior
+    if prior is None or prior.trust is None:
+        return
+    figures = {}
+    for trust in TRUSTS:
+        with torch.no_grad():
+            prior.trust.fill_(trust)
+        figures[trust] = validate()
+    with torch.no_grad():
+        prior.trust.fill_(max(figures, key=figures.__getitem__))
 
 
 def _assemble(
