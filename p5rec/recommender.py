@@ -16,6 +16,7 @@ from p5rec.data.loading import check_against, load_catalogue, load_events, load_
 from p5rec.data.splits import Cases, Split, leave_last_basket, leave_one_out, validate_last_basket
 from p5rec.data.tables import Source
 from p5rec.data.users import Users
+from p5rec.decoding.adapter_files import find_adapter, open_adapter, put_adapter, save_adapter
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.beam import Found
 from p5rec.decoding.filter_expression import Expression, parse_filter
@@ -29,6 +30,7 @@ from p5rec.errors import NotFittedError, RecipeError, RequestError
 from p5rec.language.conversation import Conversation
 from p5rec.language.explain import Explainer, HowToExplain
 from p5rec.language.explanation import Explanation
+from p5rec.language.explanation_stream import ExplanationStream
 from p5rec.language.matching import lean_of
 from p5rec.language.requests import Request, ShopWords, denied_rows
 from p5rec.language.saved_conversation import Settings, Turn, read_saved
@@ -49,7 +51,7 @@ from p5rec.recommendations import (
     history_notices,
     tell_why_empty,
 )
-from p5rec.training.fitting import Fitting, fingerprint, fit_model
+from p5rec.training.fitting import Fitting, assemble, fingerprint, fit_model
 from p5rec.training.transfer import carry_over, tuning_recipe
 
 HoldOut = Literal["nothing", "last-basket", "leave-one-out"]
@@ -125,10 +127,8 @@ class Recommender:
         :raises P5RecError: of another kind, if IDs, templates, base model or training fail.
         """
         templates = load_templates(prompts)
-        catalogue = items if isinstance(items, Catalogue) else load_catalogue(items)
-        log = events if isinstance(events, Events) else load_events(events)
+        log, catalogue = _read(events, items)
         people = users if users is None or isinstance(users, Users) else load_users(users)
-        log = check_against(log, catalogue)
         split = _split(log, hold_out, self.recipe.training.validation_users, seed)
         place = None if folder is None else Path(folder)
         if place is not None:
@@ -340,10 +340,37 @@ class Recommender:
         """
         return self.explain_all([history], [item], **how)[0]
 
+    def explain_piecewise(
+        self, history: History, item: str, **how: Unpack[HowToExplain]
+    ) -> ExplanationStream:
+        """:meth:`explain` as it is written::
+
+            told = recommender.explain_piecewise(history, "i7")
+            for piece in told:
+                print(piece, end="", flush=True)
+            told.explanation.claims
+
+        Nothing that was told is taken back: a piece comes when it is sure to stay.
+        """
+        known, rows = self._explainable([history], [item])
+        return ExplanationStream(self._made_explainer.stream(known, rows, **how))
+
     def explain_all(
         self, histories: Sequence[History], items: Sequence[str], **how: Unpack[HowToExplain]
     ) -> list[Explanation]:
         """:meth:`explain` for several pairs of history and item at once."""
+        return self.explain_rows(*self._explainable(histories, items), **how)
+
+    def explain_rows(
+        self, histories: Histories, rows: np.ndarray, **how: Unpack[HowToExplain]
+    ) -> list[Explanation]:
+        """:meth:`explain_all` for histories as arrays and catalogue rows."""
+        return self._made_explainer.explain(histories, rows, **how)
+
+    def _explainable(
+        self, histories: Sequence[History], items: Sequence[str]
+    ) -> tuple[Histories, np.ndarray]:
+        """Pairs of history and item, as arrays."""
         rows = self.catalogue.rows_of(items)
         missing = [item for item, row in zip(items, rows, strict=True) if row < 0]
         if missing:
@@ -352,12 +379,10 @@ class Recommender:
                 f"{self.catalogue.item_ids[0]!r}."
             )
         known, _ = Histories.from_events(list(histories), self.catalogue)
-        return self.explain_rows(known, rows, **how)
+        return known, rows
 
-    def explain_rows(
-        self, histories: Histories, rows: np.ndarray, **how: Unpack[HowToExplain]
-    ) -> list[Explanation]:
-        """:meth:`explain_all` for histories as arrays and catalogue rows."""
+    @property
+    def _made_explainer(self) -> Explainer:
         if self._explainer is None:
             model = self.model
             self._explainer = Explainer(
@@ -367,9 +392,10 @@ class Recommender:
                 end=model.encoder.end,
                 verb=self.recipe.prompting.verb,
                 language=self.recipe.prompting.language,
+                names=self.recipe.prompting.names,
                 wording=None if model.wording is None else Wording.from_dict(model.wording),
             )
-        return self._explainer.explain(histories, rows, **how)
+        return self._explainer
 
     def ask(
         self, request: str, *, history: History = (), k: int = 10, **wanted: Unpack[Wanted]
@@ -444,6 +470,50 @@ class Recommender:
         recommender = cls(model.recipe)
         recommender._model = model
         recommender.about = {"training": manifest.get("training", {})}
+        return recommender
+
+    def save_adapter(self, path: str | Path, *, card: str) -> None:
+        """Write what training changed, without catalogue and counts, for :meth:`from_adapter`.
+
+        :param card: the model card: data, licence, training command and figures.
+        :raises BundleError: if it cannot be written, or a whole model was trained, not an adapter.
+        """
+        save_adapter(self.model, Path(path), self.about, card=card)
+
+    @classmethod
+    def from_adapter(
+        cls,
+        adapter: str | Path,
+        events: Source | Events,
+        items: Source | Catalogue,
+        *,
+        reporter: Reporter = SILENT,
+    ) -> Recommender:
+        """A recommender with a trained adapter, on the shop that it was trained on.
+
+        ::
+
+            source = complete_journey()
+            shop = Recommender.from_adapter("smollm2-groceries", source.events, source.catalogue)
+
+        :param adapter: the name of one that ships (``p5rec ls adapters``), or a folder that
+            :meth:`save_adapter` wrote.
+        :param events: the log: what is popular is counted anew, in the part that training saw.
+        :param items: the catalogue; it must get the semantic IDs that the adapter knows.
+        :raises BundleError: if the adapter is incomplete or changed, or does not fit the catalogue.
+        :raises RecipeError: if its base model cannot be found.
+        """
+        stored = open_adapter(find_adapter(adapter))
+        log, catalogue = _read(events, items)
+        about = stored.manifest["training"]
+        hold_out, seed = about["hold_out"], about["seed"]
+        split = _split(log, hold_out, stored.recipe.training.validation_users, seed)
+        fitting = Fitting(split, catalogue, stored.templates, seed=seed)
+        model = assemble(stored.recipe, fitting, reporter).model
+        put_adapter(stored, model)
+        recommender = cls(model.recipe)
+        recommender._model = model
+        recommender.about = {"training": about}
         return recommender
 
     def held_out(self, events: Source | Events) -> Cases:
@@ -537,6 +607,13 @@ class Recommender:
                 found.items.tolist(), found.scores.tolist(), notices, strict=True
             )
         ]
+
+
+def _read(events: Source | Events, items: Source | Catalogue) -> tuple[Events, Catalogue]:
+    """A log and the catalogue that it was checked against."""
+    catalogue = items if isinstance(items, Catalogue) else load_catalogue(items)
+    log = events if isinstance(events, Events) else load_events(events)
+    return check_against(log, catalogue), catalogue
 
 
 def _split(events: Events, hold_out: HoldOut, validation_users: int, seed: int) -> Split:

@@ -1,4 +1,4 @@
-"""Finds the prompts, recipes and suites that ship with p5rec.
+"""Finds the prompts, recipes, trained adapters and suites that ship with p5rec.
 
 In a wheel they lie inside the package; in a checkout they lie in the folders beside it.
 """
@@ -41,3 +41,23 @@ def read(kind: Kind, name: str) -> str:
     :raises FileNotFoundError: if there is no such file.
     """
     return (folder(kind) / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def trained() -> list[str]:
+    """The names of the trained adapters that ship, sorted: folders with a manifest."""
+    return sorted(
+        entry.name
+        for entry in folder("adapters").iterdir()
+        if entry.is_dir() and (entry / "manifest.json").is_file()
+    )
+
+
+def trained_folder(name: str) -> Path:
+    """Where a trained adapter lies.
+
+    :raises FileNotFoundError: if none of this name ships, or p5rec runs from within an archive.
+    """
+    place = folder("adapters") / name
+    if name not in trained() or not isinstance(place, Path):
+        raise FileNotFoundError(f"no trained adapter {name!r} lies in {folder('adapters')}")
+    return place

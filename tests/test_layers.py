@@ -43,7 +43,8 @@ ALLOWED: dict[str, set[str]] = {
     "fallback": UPPER | {"recommendations"},
     "benchmark": UPPER | {"recommender"},
     "demo": UPPER | {"recommender", "benchmark.suite"},
-    "cli": UPPER | {"recommendations", "recommender", "serving", "demo", "benchmark"},
+    "demo_llm": UPPER | {"recommender"},
+    "cli": UPPER | {"recommendations", "recommender", "serving", "demo", "demo_llm", "benchmark"},
     "__main__": {"cli"},
     # The front door. All but the errors is loaded on first use; the rest is for the type checker.
     "__init__": UPPER | {"recommendations", "recommender"},

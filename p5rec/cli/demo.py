@@ -1,4 +1,4 @@
-"""`p5rec demo`: the whole road on a real grocer's log."""
+"""`p5rec demo` and `p5rec demo-llm`: the whole road on a real grocer's log."""
 
 from __future__ import annotations
 
@@ -36,5 +36,24 @@ def demo(
         max_minutes=max_minutes,
         households=households,
     )
+    if as_json:
+        print(json.dumps(summary, indent=2, ensure_ascii=False))  # noqa: T201
+
+
+def demo_llm(
+    out: Annotated[Path, typer.Option(help="Folder for the figures and the recommender.")] = Path(
+        "runs/demo-llm"
+    ),
+    adapter: Annotated[
+        str, typer.Option(help="A trained adapter's name or folder (`p5rec ls adapters`).")
+    ] = "smollm2-groceries",
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Recommend, explain and answer with a real pretrained model and an adapter that ships."""
+    from p5rec.demo_llm import run_demo_llm
+
+    summary = run_demo_llm(out, adapter=adapter, seed=seed, reporter=Reporter(quiet=quiet))
     if as_json:
         print(json.dumps(summary, indent=2, ensure_ascii=False))  # noqa: T201

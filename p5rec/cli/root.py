@@ -10,7 +10,7 @@ import typer
 
 from p5rec import __version__
 from p5rec.cli.answers import ask, chat, explain, recommend
-from p5rec.cli.demo import demo
+from p5rec.cli.demo import demo, demo_llm
 from p5rec.cli.evaluate import evaluate
 from p5rec.cli.fit import fit
 from p5rec.cli.ids import ids_app
@@ -28,6 +28,7 @@ app = typer.Typer(
 
 for command in (fit, recommend, ask, chat, explain, evaluate, demo):
     app.command()(command)
+app.command("demo-llm")(demo_llm)
 app.command("ls")(list_shipped)
 app.command("cp")(copy_shipped)
 app.add_typer(ids_app, name="ids")

@@ -1,4 +1,4 @@
-"""`p5rec ls` and `p5rec cp`: the recipes, prompts and suites that ship."""
+"""`p5rec ls` and `p5rec cp`: the recipes, trained adapters, prompts and suites that ship."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _KINDS: dict[str, resources.Kind] = {
 
 def list_shipped(
     kind: Annotated[
-        Literal["recipes", "prompts", "suites"], typer.Argument(help="What to list.")
+        Literal["recipes", "adapters", "prompts", "suites"], typer.Argument(help="What to list.")
     ] = "recipes",
     as_json: AsJson = False,
 ) -> None:
-    """List the recipes, prompts and suites that ship."""
-    names = resources.names(_KINDS[kind])
+    """List the recipes, trained adapters, prompts or suites that ship."""
+    names = resources.trained() if kind == "adapters" else resources.names(_KINDS[kind])
     print_answer(names, as_json, names)
 
 

@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerFast
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.item_counts import ItemCounts
+from p5rec.decoding.adapter_files import KIND as ADAPTER
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.companions import Companions
 from p5rec.decoding.trie_files import open_trie, save_trie
@@ -68,6 +69,11 @@ def load_model(path: Path) -> tuple[AssembledModel, dict[str, Any]]:
     :raises RecipeError: if its pretrained base model cannot be found.
     """
     manifest = open_bundle(path)
+    if manifest.get("kind") == ADAPTER:
+        raise BundleError(
+            f"{path} is an adapter and brings no catalogue. Load it with from_adapter, which takes "
+            "events and items."
+        )
     if not (path / "recipe.json").is_file():
         raise BundleError(
             f"{path} holds semantic IDs and no model. Give the folder that `p5rec fit --out` wrote."

@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.decoding.next_item import BATCH, NextItemRanker
-from p5rec.errors import RequestError, TemplateError
+from p5rec.errors import RequestError
+from p5rec.language.choices import Choices
 from p5rec.language.domain_writer import DomainWriter
 from p5rec.language.evidence import measure_evidence
 from p5rec.language.explanation import Claim, Evidence, Explanation, Source
-from p5rec.language.generate import write
+from p5rec.language.explanation_prompt import explanation_templates, explanation_values
+from p5rec.language.facts import facts_of
+from p5rec.language.generate import stream, walk_along, write
 from p5rec.language.phrases import load_phrases
 from p5rec.language.sentences import Sentence, candidates, shared_text, statements
-from p5rec.language.statement_walk import StatementWalk
 from p5rec.language.verify import Verdict, Verifier, split_sentences
 from p5rec.language.wording import Wording
 from p5rec.model.backbone import PromptBatch
 from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
-from p5rec.prompting.segments import Attribute, ItemRef
 from p5rec.prompting.templates import TemplateSet
 from p5rec.prompting.tokenizing import TextTokenizer
 
@@ -62,7 +63,7 @@ class Explainer:
     """Explains items to the people they are suggested to; each sentence is checked.
 
     :param templates: the first explanation template of training that needs no more than item,
-        evidence and what they share is used.
+        evidence and what they share (with ``names`` what they are called, too) is used.
     :param end: the base model's end-of-text token.
     :param verb: what people do with the items of their histories, one of ``VERBS``.
     :param language: that of the explanations that the model learnt from.
@@ -79,18 +80,12 @@ class Explainer:
         end: int,
         verb: str = "chose",
         language: str = "en",
+        names: bool = False,
         wording: Wording | None = None,
     ) -> None:
-        given = {"item", "evidence", "shared"}
-        fitting = templates.of("explanation", seen=True, given=given)
-        if not fitting:
-            raise TemplateError(
-                "explanation has no template with seen = true that needs only {item}, {evidence} "
-                "and {shared}. Add one to prompts/explanation.toml."
-            )
         self._ranker = ranker
         self._catalogue = catalogue
-        self._template = fitting[0]
+        self._template = explanation_templates(templates, names=names)[0]
         self._end = end
         self._verb = verb
         self._language = language
@@ -122,19 +117,8 @@ class Explainer:
             learnt from reference explanations, whose words it then takes.
         :raises RequestError: if there is no such language, or less than one sentence is wanted.
         """
-        if sentences < 1:
-            raise RequestError(
-                f"{sentences} sentences were asked for; expected at least 1. Ask for some."
-            )
-        wanted = np.asarray(items, dtype=np.int64)
         spoken = language or self._language
-        load_phrases(spoken)
-        found = measure_evidence(self._ranker, histories, wanted, self._catalogue)
-        known = [about] * len(found) if isinstance(about, str) else list(about)
-        cases = [
-            _Case(evidence, histories.items[histories.slice(user)], sentences, spoken, known[user])
-            for user, evidence in enumerate(found)
-        ]
+        cases = self._cases(histories, items, sentences, spoken, about)
         if generate == "freely":
             return self._freely(cases)
         if generate and self._domain is not None and spoken == self._language:
@@ -145,6 +129,64 @@ class Explainer:
             return [one or other for one, other in zip(worded, plain, strict=True)]
         return self._from_statements(cases, choose=generate)
 
+    def stream(
+        self,
+        histories: Histories,
+        items: IntArray,
+        *,
+        generate: Generate = True,
+        sentences: int = 2,
+        language: str | None = None,
+        about: str | Sequence[str] = "",
+    ) -> Iterator[str | Explanation]:
+        """The text of :meth:`explain` for one history and item as it is written, then the whole.
+
+        Along statements each token is a piece, for every way leads to a sentence that holds.
+        What is written ``freely`` comes sentence by sentence, each after its check. Text that no
+        model writes token by token comes in one piece. The pieces put together are the text.
+        """
+        spoken = language or self._language
+        (case,) = self._cases(histories, items, sentences, spoken, about)
+        domain = generate and self._domain is not None and spoken == self._language
+        if generate == "freely" and case.evidence.events:
+            yield from self._freely_streamed(case)
+        elif generate is True and not domain:
+            yield from self._chosen_streamed(case)
+        else:
+            (whole,) = self.explain(
+                histories,
+                items,
+                generate=generate,
+                sentences=sentences,
+                language=language,
+                about=about,
+            )
+            yield whole.text
+            yield whole
+
+    def _cases(
+        self,
+        histories: Histories,
+        items: IntArray,
+        sentences: int,
+        language: str,
+        about: str | Sequence[str],
+    ) -> list[_Case]:
+        if sentences < 1:
+            raise RequestError(
+                f"{sentences} sentences were asked for; expected at least 1. Ask for some."
+            )
+        load_phrases(language)
+        wanted = np.asarray(items, dtype=np.int64)
+        found = measure_evidence(self._ranker, histories, wanted, self._catalogue)
+        known = [about] * len(found) if isinstance(about, str) else list(about)
+        return [
+            _Case(
+                evidence, histories.items[histories.slice(user)], sentences, language, known[user]
+            )
+            for user, evidence in enumerate(found)
+        ]
+
     def _freely(self, cases: Sequence[_Case]) -> list[Explanation]:
         """What the model writes, as far as it holds."""
         written = dict(zip(range(len(cases)), [""] * len(cases), strict=True))
@@ -154,20 +196,58 @@ class Explainer:
                 self._ranker.scorer.backbone, prompts, tokenizer=self._tokenizer, end=self._end
             )
             written.update(zip(chosen, texts, strict=True))
-        explanations = []
-        for at, case in enumerate(cases):
-            verdict = self._check(case, written[at], rewrite=True)
-            kept = split_sentences(verdict.text)[: case.sentences]
-            if not kept:
-                (plain,) = self._from_statements([case], choose=False)
-                explanations.append(replace(plain, refused=verdict.refused))
-                continue
-            text = " ".join(kept)
-            claims = self._check(case, text).claims
-            explanations.append(
-                self._explanation(case, _capitalised(text), claims, verdict.refused, "generated")
-            )
-        return explanations
+        return [self._as_far_as_it_holds(case, written[at]) for at, case in enumerate(cases)]
+
+    def _as_far_as_it_holds(self, case: _Case, written: str) -> Explanation:
+        """What is left of a text after the check; where that is nothing, plain sentences."""
+        verdict = self._check(case, written, rewrite=True)
+        kept = split_sentences(verdict.text)[: case.sentences]
+        if not kept:
+            (plain,) = self._from_statements([case], choose=False)
+            return replace(plain, refused=verdict.refused)
+        text = " ".join(kept)
+        claims = self._check(case, text).claims
+        return self._explanation(case, _capitalised(text), claims, verdict.refused, "generated")
+
+    def _freely_streamed(self, case: _Case) -> Iterator[str | Explanation]:
+        ((_, prompts),) = self._prompts([case], [0])
+        written = told = ""
+        backbone = self._ranker.scorer.backbone
+        for piece in stream(backbone, prompts, tokenizer=self._tokenizer, end=self._end):
+            ended = len(split_sentences(written + piece)) > len(split_sentences(written))
+            if ended and written:
+                whole = self._as_far_as_it_holds(case, written)
+                if whole.source == "generated":
+                    yield whole.text[len(told) :]
+                    told = whole.text
+            written += piece
+        whole = self._as_far_as_it_holds(case, written)
+        yield whole.text[len(told) :]
+        yield whole
+
+    def _chosen_streamed(self, case: _Case) -> Iterator[str | Explanation]:
+        stated = self._statements(case, every=True)
+        said: list[tuple[int, int]] = []
+        told = ""
+        if stated:
+            ((_, prompts),) = self._prompts([case], [0])
+            choices = self._choices(stated)
+            walk = choices.walk(most=case.sentences, end=self._end)
+            for _ in walk_along(
+                self._ranker.scorer.backbone,
+                prompts,
+                walk,
+                tokenizer=self._tokenizer,
+                end=self._end,
+                longest=LONGEST,
+            ):
+                text = choices.so_far(walk)
+                yield text[len(told) :]
+                told = text
+            said = walk.said
+        whole = self._worded(case, stated, said)
+        yield whole.text[len(told) :]
+        yield whole
 
     def _from_statements(self, cases: Sequence[_Case], *, choose: bool) -> list[Explanation]:
         """Statements that hold: the strongest, or those that the model chooses."""
@@ -175,20 +255,23 @@ class Explainer:
         said: dict[int, list[tuple[int, int]]] = {}
         if choose:
             said = self._chosen(cases, stated)
-        explanations = []
-        for at, (case, found) in enumerate(zip(cases, stated, strict=True)):
-            strongest = [(number, 0) for number in range(len(found))][: case.sentences]
-            kept = [found[number][form] for number, form in said.get(at) or strongest]
-            if not kept:
-                none = load_phrases(case.language).none
-                claim = Claim(none, "none", True)
-                explanations.append(self._explanation(case, none, (claim,), (), "evidence"))
-                continue
-            text = " ".join(sentence.text for sentence, _ in kept)
-            claims = tuple(claim for _, own in kept for claim in own)
-            source: Source = "generated" if said.get(at) else "evidence"
-            explanations.append(self._explanation(case, text, claims, (), source))
-        return explanations
+        return [
+            self._worded(case, found, said.get(at, []))
+            for at, (case, found) in enumerate(zip(cases, stated, strict=True))
+        ]
+
+    def _worded(
+        self, case: _Case, stated: list[list[Checked]], said: Sequence[tuple[int, int]]
+    ) -> Explanation:
+        """The statements that were chosen; the strongest ones where none was."""
+        strongest = [(number, 0) for number in range(len(stated))][: case.sentences]
+        kept = [stated[number][form] for number, form in said or strongest]
+        if not kept:
+            none = load_phrases(case.language).none
+            return self._explanation(case, none, (Claim(none, "none", True),), (), "evidence")
+        text = " ".join(sentence.text for sentence, _ in kept)
+        claims = tuple(claim for _, own in kept for claim in own)
+        return self._explanation(case, text, claims, (), "generated" if said else "evidence")
 
     def _statements(self, case: _Case, *, every: bool) -> list[list[Checked]]:
         """The statements of the evidence that pass the check, in every wording or in one."""
@@ -215,7 +298,10 @@ class Explainer:
         for chosen, prompts in self._prompts(
             cases, [at for at, found in enumerate(stated) if found]
         ):
-            walks = [self._walk(cases[at], stated[at]) for at in chosen]
+            walks = [
+                self._choices(stated[at]).walk(most=cases[at].sentences, end=self._end)
+                for at in chosen
+            ]
             write(
                 self._ranker.scorer.backbone,
                 prompts,
@@ -227,10 +313,8 @@ class Explainer:
             said.update((at, walk.said) for at, walk in zip(chosen, walks, strict=True))
         return said
 
-    def _walk(self, case: _Case, stated: list[list[Checked]]) -> StatementWalk:
-        encode = self._tokenizer.encode_untrusted
-        tokens = [[encode(sentence.text) for sentence, _ in forms] for forms in stated]
-        return StatementWalk(tokens, most=case.sentences, end=self._end)
+    def _choices(self, stated: list[list[Checked]]) -> Choices:
+        return Choices([[form.text for form, _ in forms] for forms in stated], self._tokenizer)
 
     def _prompts(
         self, cases: Sequence[_Case], able: Sequence[int]
@@ -240,10 +324,15 @@ class Explainer:
         for start in range(0, len(able), BATCH):
             chosen = able[start : start + BATCH]
             prompts = [
-                encoder.encode(render_prompt(self._template, _values(cases[at].evidence)))
+                encoder.encode(render_prompt(self._template, self._values(cases[at].evidence)))
                 for at in chosen
             ]
             yield chosen, PromptBatch.from_prompts(prompts).to(device)
+
+    def _values(self, evidence: Evidence) -> dict[str, Value]:
+        rows = [event.item for event in evidence.events]
+        shared = shared_text(evidence.shared)
+        return explanation_values(facts_of(self._catalogue), evidence.item, rows, shared)
 
     @property
     def _tokenizer(self) -> TextTokenizer:
@@ -273,11 +362,3 @@ class Explainer:
 def _capitalised(text: str) -> str:
     """Sentences of a model that writes in lower case, each with a capital."""
     return " ".join(part[0].upper() + part[1:] for part in split_sentences(text))
-
-
-def _values(evidence: Evidence) -> dict[str, Value]:
-    return {
-        "item": ItemRef(evidence.item),
-        "evidence": [ItemRef(event.item) for event in evidence.events],
-        "shared": Attribute(shared_text(evidence.shared)),
-    }

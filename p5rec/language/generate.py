@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -12,15 +12,19 @@ from p5rec.language.statement_walk import StatementWalk
 from p5rec.model.backbone import Backbone, PromptBatch
 from p5rec.prompting.tokenizing import TextTokenizer
 
+LONGEST_FREE = 48
+"""Tokens of a text that keeps to nothing."""
+BROKEN = "\N{REPLACEMENT CHARACTER}"
+"""What a tokenizer puts in the place of bytes that are no whole character."""
 
-@torch.inference_mode()
+
 def write(
     backbone: Backbone,
     prompts: PromptBatch,
     *,
     tokenizer: TextTokenizer,
     end: int,
-    longest: int = 48,
+    longest: int = LONGEST_FREE,
     temperature: float = 0.0,
     seed: int = 0,
     walks: Sequence[StatementWalk] | None = None,
@@ -38,11 +42,76 @@ def write(
     :param on_token: called with the number of the prompt and each of its tokens, as they come.
     :raises DecodingError: if the model's scores are not finite.
     """
+    written: list[list[int]] = [[] for _ in range(len(prompts.lengths))]
+    for tokens in _written(backbone, prompts, tokenizer, end, longest, temperature, seed, walks):
+        for row, token in enumerate(tokens):
+            if not written[row] or written[row][-1] != end:
+                written[row].append(token)
+                if on_token is not None:
+                    on_token(row, token)
+    return [tokenizer.decode(_until(row, end)) for row in written]
+
+
+def stream(
+    backbone: Backbone,
+    prompt: PromptBatch,
+    *,
+    tokenizer: TextTokenizer,
+    end: int,
+    longest: int = LONGEST_FREE,
+) -> Iterator[str]:
+    """What :func:`write` gives for a single prompt, piece by piece as its tokens come.
+
+    Bytes of a character that is not whole yet wait for the rest of it.
+
+    :raises DecodingError: if the model's scores are not finite.
+    """
+    tokens: list[int] = []
+    told = ""
+    for (token,) in _written(backbone, prompt, tokenizer, end, longest, 0.0, 0, None):
+        if token == end:
+            break
+        tokens.append(token)
+        text = tokenizer.decode(tokens)
+        if not text.endswith(BROKEN) and len(text) > len(told):
+            yield text[len(told) :]
+            told = text
+    text = tokenizer.decode(tokens)
+    if len(text) > len(told):
+        yield text[len(told) :]
+
+
+def walk_along(
+    backbone: Backbone,
+    prompt: PromptBatch,
+    walk: StatementWalk,
+    *,
+    tokenizer: TextTokenizer,
+    end: int,
+    longest: int,
+) -> Iterator[None]:
+    """Write along the sentences of a walk for a single prompt, one token a step."""
+    for (token,) in _written(backbone, prompt, tokenizer, end, longest, 0.0, 0, [walk]):
+        if token != end:
+            yield
+
+
+@torch.inference_mode()
+def _written(
+    backbone: Backbone,
+    prompts: PromptBatch,
+    tokenizer: TextTokenizer,
+    end: int,
+    longest: int,
+    temperature: float,
+    seed: int,
+    walks: Sequence[StatementWalk] | None,
+) -> Iterator[list[int]]:
+    """One token a prompt, step by step, until all have ended; ``end`` after a prompt's own end."""
     state, hidden = backbone.begin(prompts)
     forbidden = _forbidden(backbone, tokenizer, end)
     generator = torch.Generator(device=hidden.device).manual_seed(seed)
     parents = torch.zeros(len(hidden), 1, dtype=torch.int64, device=hidden.device)
-    written = [parents.new_empty(len(hidden), 0)]
     ended = torch.zeros(len(hidden), dtype=torch.bool, device=hidden.device)
     for step in range(steps := _steps(backbone, prompts, longest)):
         logits = backbone.text_logits(hidden[:, 0])
@@ -55,13 +124,14 @@ def write(
         if walks is not None:
             logits = _kept_to(logits, walks)
         tokens = _choose(logits, temperature, generator).masked_fill(ended, end)
-        _tell(tokens.tolist(), walks, on_token, ended.tolist())
+        for row, token in enumerate(tokens.tolist()):
+            if walks is not None and not ended[row]:
+                walks[row].push(token)
         ended |= tokens == end
-        written.append(tokens[:, None])
+        yield tokens.tolist()
         if bool(ended.all()) or step + 1 == steps:
             break
         hidden = backbone.extend(state, parents, tokens[:, None])
-    return [tokenizer.decode(_until(row, end)) for row in torch.cat(written, 1).tolist()]
 
 
 def _kept_to(logits: Tensor, walks: Sequence[StatementWalk]) -> Tensor:
@@ -71,20 +141,6 @@ def _kept_to(logits: Tensor, walks: Sequence[StatementWalk]) -> Tensor:
         allowed = torch.tensor(walk.allowed(), dtype=torch.int64, device=logits.device)
         kept[row, allowed] = logits[row, allowed]
     return kept
-
-
-def _tell(
-    tokens: list[int],
-    walks: Sequence[StatementWalk] | None,
-    on_token: Callable[[int, int], None] | None,
-    ended: list[bool],
-) -> None:
-    for row, token in enumerate(tokens):
-        if not ended[row]:
-            if walks is not None:
-                walks[row].push(token)
-            if on_token is not None:
-                on_token(row, token)
 
 
 def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:

@@ -58,6 +58,8 @@ class StatementWalk:
         self._ordered = ordered
         self._end = end
         self._at = self._root
+        self.path: list[int] = []
+        """The tokens of the sentence that is being written."""
 
     def allowed(self) -> list[int]:
         """The tokens that may come next, sorted; the end alone where nothing is left to say."""
@@ -72,14 +74,21 @@ class StatementWalk:
         """Go on with an allowed token; after the end nothing changes."""
         if token in self._open(self._at):
             self._at = self._at.next[token]
+            self.path.append(token)
         elif token in self._starts() and self._complete:
             self._said = self._with_last()
             self._at = self._root.next[token]
+            self.path = [token]
 
     @property
     def said(self) -> list[tuple[int, int]]:
         """What was written: the number of each statement, and of the sentence that says it."""
         return list((self._with_last() if self._complete else self._said).items())
+
+    @property
+    def behind(self) -> list[tuple[int, int]]:
+        """What was written before the sentence that is being written."""
+        return list(self._said.items())
 
     @property
     def _complete(self) -> bool:

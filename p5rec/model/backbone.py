@@ -61,8 +61,11 @@ class TokenTable(nn.Module):
     """The embedding rows of text and item tokens, which are the rows of the tied head as well.
 
     With an adapter, the text rows stay as they are and the item rows are parameters of their own;
-    a gather touches only the rows it needs, never a copy of the matrix.
+    a gather touches only the rows it needs, never a copy of the matrix. ``learns_inputs``: whether
+    rows learn from what they say as part of a prompt, besides what they answer.
     """
+
+    learns_inputs = True
 
     def __init__(self, weight: nn.Parameter, base_size: int, items: nn.Parameter | None) -> None:
         super().__init__()
@@ -481,6 +484,8 @@ class CausalBackbone(Backbone):
             [self.table.positions(prompts.ids[:, known:]), self.table.rows(spread(tokens, 0))],
             dim=1,
         )
+        if not self.table.learns_inputs:
+            embedded = embedded.detach()
         at = torch.cat([places.expand(n_prompts, -1), (start + 1 + step).clamp(min=0)], dim=1)
         hidden = self._run(embedded, allowed[:, known:], at[:, known:], cache)
         start = hidden[rows, positions - known][:, None]

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,8 @@ from p5rec.errors import BundleError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+_WRITTEN = ("format", "libraries", "files")
+"""What the manifest says of itself."""
 LIBRARIES = ("p5rec", "torch", "transformers", "peft", "tokenizers", "safetensors")
 
 
@@ -101,6 +103,20 @@ def open_bundle(path: Path) -> dict[str, Any]:
     _check_files(path, listed)
     checked: dict[str, Any] = manifest
     return checked
+
+
+def rewrite(path: Path, texts: Mapping[str, str]) -> None:
+    """Write some text files of a bundle anew; all others stay, and the whole is sealed again.
+
+    :raises BundleError: if there is no bundle, it has changed, or it cannot be written.
+    """
+    manifest = open_bundle(path)
+    about = {key: value for key, value in manifest.items() if key not in _WRITTEN}
+    with writing_bundle(path, about) as folder:
+        shutil.copytree(path, folder, dirs_exist_ok=True)
+        (folder / MANIFEST).unlink()
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
 
 
 def _refuse_others(path: Path) -> None:

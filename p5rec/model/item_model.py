@@ -58,14 +58,18 @@ def extend_base(base: BaseModel, rows: Tensor, adapter: Adapter) -> ItemModel:
     embedding = model.get_input_embeddings()
     items = embedding.token_adapter.trainable_tokens_delta["default"]
     table = TokenTable(embedding.token_adapter.get_base_layer().weight, base_size, items)
+    table.learns_inputs = adapter.layers is None
     return ItemModel(make_backbone(model, table), random, adapted)
 
 
 def _with_lora(model: PreTrainedModel, adapter: Adapter, tokens: range) -> peft.PeftModel:
+    n_layers = model.config.num_hidden_layers
+    last = None if adapter.layers is None else list(range(n_layers))[-adapter.layers :]
     config = LoraConfig(
         r=adapter.rank,
         lora_alpha=adapter.alpha,
         target_modules=list(adapter.targets) or None,
+        layers_to_transform=last,
         trainable_token_indices=list(tokens),
         fan_in_fan_out=model.config.model_type == "gpt2",
     )

@@ -70,12 +70,18 @@ class Base(_Section):
 
 
 class Adapter(_Section):
-    """What is trained: everything (``full``), or LoRA matrices and the item tokens' rows."""
+    """What is trained: everything (``full``), or LoRA matrices and the item tokens' rows.
+
+    ``layers``: LoRA in the last so many layers alone. Item rows then learn from what they answer,
+    not from what they say as part of a prompt, so that nothing is learnt through the layers below
+    and a step takes less time.
+    """
 
     method: Literal["full", "lora"] = "lora"
     rank: PositiveInt = 8
     alpha: PositiveFloat = 16
     targets: tuple[str, ...] = ()
+    layers: PositiveInt | None = None
 
 
 class IDs(_Section):
@@ -108,6 +114,8 @@ class Prompting(_Section):
     one position (the sum of its tokens' rows), ``code`` one position a code. ``text``: at most so
     many tokens of a piece of text. ``verb``: what people did with the items of their histories,
     as explanations say it. ``language``: that of the explanations, such as ``en`` or ``de``.
+    ``names``: explanations are written from the names of items beside their tokens: a pretrained
+    model copies them, and tokens that several items share cannot tell them.
     """
 
     history: PositiveInt = 64
@@ -117,6 +125,7 @@ class Prompting(_Section):
         "chose"
     )
     language: str = "en"
+    names: bool = False
 
 
 class Prior(_Section):
@@ -127,7 +136,8 @@ class Prior(_Section):
     their companions; 0 for none. ``companions``: at most so many of each item, from co-occurrence
     in the training events; 0 for none. ``trust``: what the network's logits are multiplied with
     before the prior is added to them, at first: learned, a number a level, or, where the prior
-    learns by itself, chosen on validation; without it they count whole.
+    learns by itself, chosen on validation; without it they count whole. ``joint``: a prior that has
+    steps of its own learns from the steps of ``next_item`` as well, and these learn the trust.
     """
 
     enabled: bool = True
@@ -137,6 +147,7 @@ class Prior(_Section):
     width: NonNegativeInt = 32
     companions: NonNegativeInt = 0
     trust: PositiveFloat | None = None
+    joint: bool = False
 
     @model_validator(mode="after")
     def _networks_for_companions(self) -> Prior:
@@ -155,12 +166,14 @@ class Training(_Section):
     - ``tasks``: the share of steps that each task gets. Where ``prior`` has one, the history prior
       learns in steps of its own, from its own likelihood, and the network foresees without it:
       many times cheaper a step, and neither leaves to the other what it could learn. Otherwise
-      both learn together from each step of ``next_item``.
+      (and with ``prior.joint``) both learn together from each step of ``next_item``.
     - ``targets``: at most so many items of one session are learnt at once.
     - ``newest``: only so many of each user's newest sessions are targets (older ones are history),
       so that heavy users do not drown the others and what is learnt is what comes next now.
     - ``language_learning_rate``: for the steps of the other tasks; ``learning_rate`` by default.
       ``writing_learning_rate``: for those of them that are answered with text alone.
+    - ``precision``: of the network's passes in training; ``bfloat16`` takes half the time where the
+      processor knows it. Weights, prior and loss stay in float32.
     - ``average``: how much of a moving average of the weights stays at each step; the average is
       what is validated and kept. 0 keeps the weights as they are.
 
@@ -182,6 +195,7 @@ class Training(_Section):
     language_learning_rate: PositiveFloat | None = None
     writing_learning_rate: PositiveFloat | None = None
     prior_learning_rate: PositiveFloat = 1e-2
+    precision: Literal["float32", "bfloat16"] = "float32"
     weight_decay: NonNegativeFloat = 0.01
     warmup: float = Field(default=0.05, ge=0, lt=1)
     clip: PositiveFloat = 1.0

@@ -28,6 +28,7 @@ KINDS: dict[str, str] = {
     "user": "attribute",
     "shared": "attribute",
     "words": "attribute",
+    "earlier": "attribute",
     "request": "untrusted",
     "explanation": "untrusted",
     "rating": "attribute",
@@ -68,7 +69,8 @@ def _shape(required: str, optional: str, target: str) -> Shape:
 #: The shapes of each task; ``item_text`` has one for each direction.
 SHAPES: dict[Task, tuple[Shape, ...]] = {
     "next_item": (_shape("history", "user", "item"),),
-    "explanation": (_shape("item evidence shared", "history", "explanation"),),
+    # {words} and {earlier} say what the item and those of the evidence are called.
+    "explanation": (_shape("item evidence shared", "history words earlier", "explanation"),),
     "request": (_shape("request", "history", "item"),),
     "item_text": (_shape("item", "", "words"), _shape("words", "", "item")),
     # Of reviews: {past} is what the person wrote before, never the review that is to be foreseen.

@@ -83,6 +83,47 @@ def fit_model(
 
     :raises TrainingError: if there is nothing to learn from, or training diverges.
     """
+    untrained = assemble(recipe, fitting, reporter)
+    model = untrained.model
+    tasks = _tasks(untrained, fitting)
+    run = Run(
+        objective=Objective(model.scorer, precision=getattr(torch, recipe.training.precision)),
+        random=model.item_model.random,
+        tasks=tasks,
+        settings=recipe.training,
+        seed=fitting.seed,
+        signature=_signature(recipe, fitting),
+        validate=_Validation.of(model, fitting),
+        folder=fitting.folder,
+        max_minutes=fitting.max_minutes,
+    )
+    with reporter.bar("Training") as bar:
+        progress = train(run, bar, resume=resume)
+        apart = recipe.training.tasks.get("prior") and not recipe.prior.joint
+        if apart and run.validate is not None:
+            _choose_trust(model, run.validate)
+    return model, progress
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """A model that has yet to learn, and what it is to learn from.
+
+    ``cross_fitted``: companions of items, made without each user's own events; ``written``: what
+    people wrote.
+    """
+
+    model: AssembledModel
+    histories: Histories
+    cross_fitted: CrossFitted | None
+    written: Written
+
+
+def assemble(recipe: Recipe, fitting: Fitting, reporter: Reporter) -> Untrained:
+    """Make semantic IDs and extend the base model: all that a fit does before training.
+
+    :raises TrainingError: if there is nothing to learn from.
+    """
     histories = fitting.split.train.histories(fitting.catalogue)
     if not len(histories.items):
         raise TrainingError(
@@ -105,22 +146,7 @@ def fit_model(
     lessons = written.lessons()
     if lessons:
         model.wording = Wording.learn(lessons).to_dict()
-    run = Run(
-        objective=Objective(model.scorer),
-        random=model.item_model.random,
-        tasks=_tasks(model, histories, cross_fitted, fitting, written),
-        settings=recipe.training,
-        seed=fitting.seed,
-        signature=_signature(recipe, fitting),
-        validate=_Validation.of(model, fitting),
-        folder=fitting.folder,
-        max_minutes=fitting.max_minutes,
-    )
-    with reporter.bar("Training") as bar:
-        progress = train(run, bar, resume=resume)
-        if recipe.training.tasks.get("prior") and run.validate is not None:
-            _choose_trust(model, run.validate)
-    return model, progress
+    return Untrained(model, histories, cross_fitted, written)
 
 
 def _choose_trust(model: AssembledModel, validate: Callable[[], float]) -> None:
@@ -160,9 +186,11 @@ def _assemble(
         scheme = recipe.ids.scheme()
         ids = fit_semantic_ids(catalogue, scheme, histories=histories, seed=fitting.seed)
     with reporter.bar(f"Base model {recipe.base.name or recipe.name}"):
-        texts = tokenizer_texts(catalogue, fitting.templates)
-        texts += [reason for reason in reasons if reason]
-        texts += sentences_to_learn(catalogue, histories, recipe.prompting, seed=fitting.seed)
+        texts: list[str] = []
+        if recipe.base.mini is not None:  # a pretrained model has its tokenizer
+            texts += tokenizer_texts(catalogue, fitting.templates)
+            texts += [reason for reason in reasons if reason]
+            texts += sentences_to_learn(catalogue, histories, recipe.prompting, seed=fitting.seed)
         base = load_base(recipe.base, texts=texts, seed=fitting.seed)
         vectors = None
         if recipe.training.start == "co-occurrence":
@@ -183,17 +211,12 @@ def _assemble(
         )
 
 
-def _tasks(
-    model: AssembledModel,
-    histories: Histories,
-    cross_fitted: CrossFitted | None,
-    fitting: Fitting,
-    written: Written,
-) -> dict[Task, Examples]:
+def _tasks(untrained: Untrained, fitting: Fitting) -> dict[Task, Examples]:
+    model, histories = untrained.model, untrained.histories
     recipe, prior = model.recipe, model.scorer.prior
     index = None
     if prior is not None:
-        index = prior.index(histories, cross_fitted)
+        index = prior.index(histories, untrained.cross_fitted)
         if fitting.source is None:
             prior.standardise(_sample(index, histories))
     words = Words(model.catalogue, model.encoder, model.templates, recipe.prompting)
@@ -204,7 +227,7 @@ def _tasks(
         "next_item": NextItemExamples(
             histories,
             sessions,
-            None if apart else index,
+            None if apart and not recipe.prior.joint else index,
             model.encoder,
             _heads(model, histories, fitting.users),
             sequence=settings.sequence,
@@ -219,7 +242,7 @@ def _tasks(
         tasks["request"] = RequestExamples(words)
         tasks["item_text"] = ItemTextExamples(words)
         tasks["explanation"] = ExplanationExamples(words, histories)
-    tasks.update(written_tasks(words, written).items())
+    tasks.update(written_tasks(words, untrained.written).items())
     return tasks
 
 

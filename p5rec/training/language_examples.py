@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
+from p5rec.language.explanation_prompt import explanation_templates, explanation_values
+from p5rec.language.facts import facts_of
 from p5rec.language.request_text import request_text
 from p5rec.language.sentences import reference_explanation
 from p5rec.model.backbone import EncodedPrompt
@@ -103,9 +105,7 @@ class ExplanationExamples:
 
     def __init__(self, words: Words, histories: Histories) -> None:
         self._words = words
-        self._templates = words.templates.of(
-            "explanation", seen=True, given={"item", "evidence", "shared"}
-        )
+        self._templates = explanation_templates(words.templates, names=words.prompting.names)
         self._past = _Past(histories)
 
     def plan(self, rng: np.random.Generator) -> Plan:
@@ -126,11 +126,12 @@ class ExplanationExamples:
                 verb=self._words.prompting.verb,
                 language=self._words.prompting.language,
             )
-            values: dict[str, Value] = {
-                "item": ItemRef(item),
-                "evidence": [ItemRef(row) for row in reference.evidence_rows],
-                "shared": Attribute(reference.shared_text),
-            }
+            values = explanation_values(
+                facts_of(self._words.catalogue),
+                item,
+                reference.evidence_rows,
+                reference.shared_text,
+            )
             prompts.append(self._words.prompt(_pick(self._templates, rng), values))
             texts.append(self._words.written(reference.text))
         return TextBatch.from_texts(prompts, texts)

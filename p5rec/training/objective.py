@@ -12,12 +12,15 @@ from p5rec.training.batch import Batch, PriorBatch, TextBatch, WalkBatch
 class Objective(nn.Module):
     """Negative log-likelihood: of items over the codes that can follow, of text over text tokens.
 
+    :param precision: of the network's passes; the loss is always worked out in float32.
+
     Being a module with a ``forward``, it can be wrapped for training on several devices.
     """
 
-    def __init__(self, scorer: ItemScorer) -> None:
+    def __init__(self, scorer: ItemScorer, *, precision: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.scorer = scorer
+        self._precision = precision
 
     def forward(self, batch: Batch) -> Tensor:
         """Mean loss of the batch, in nats an item (walks) or a token (text)."""
@@ -34,20 +37,25 @@ class Objective(nn.Module):
         weights = batch.weights.to(device)
         return -(log_probs * weights).sum() / weights.sum()
 
+    def _passes(self) -> torch.autocast:
+        kind = self.scorer.backbone.device.type
+        return torch.autocast(kind, self._precision, enabled=self._precision != torch.float32)
+
     def _walks(self, batch: WalkBatch) -> Tensor:
         scorer, device = self.scorer, self.scorer.backbone.device
         items = batch.items.to(device)
-        hidden = scorer.backbone.follow(
-            batch.prompts.to(device),
-            batch.rows.to(device),
-            batch.positions.to(device),
-            scorer.path_tokens(items)[:, :-1],
-        )
+        with self._passes():
+            hidden = scorer.backbone.follow(
+                batch.prompts.to(device),
+                batch.rows.to(device),
+                batch.positions.to(device),
+                scorer.path_tokens(items)[:, :-1],
+            )
         contexts = None
         if scorer.prior is not None and batch.features is not None:
             contexts = scorer.prior.contexts(batch.features)
         context = None if batch.context is None else batch.context.to(device)
-        log_probs = scorer.path_log_probs(hidden, items, context=context, contexts=contexts)
+        log_probs = scorer.path_log_probs(hidden.float(), items, context=context, contexts=contexts)
         weights = batch.weights.to(device)
         return -(log_probs.sum(1) * weights).sum() / weights.sum()
 
@@ -56,7 +64,10 @@ class Objective(nn.Module):
         tokens = batch.tokens.to(backbone.device)
         prompts = batch.prompts.to(backbone.device)
         rows = torch.arange(len(tokens), device=backbone.device)
-        hidden = backbone.follow(prompts, rows, prompts.lengths - 1, tokens[:, :-1].clamp(min=0))
         written = tokens >= 0
-        logits = backbone.text_logits(hidden[written])
-        return nn.functional.cross_entropy(logits, tokens[written])
+        with self._passes():
+            hidden = backbone.follow(
+                prompts, rows, prompts.lengths - 1, tokens[:, :-1].clamp(min=0)
+            )
+            logits = backbone.text_logits(hidden[written])
+        return nn.functional.cross_entropy(logits.float(), tokens[written])

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 from p5rec.errors import BundleError
 from p5rec.model import bundle
-from p5rec.model.bundle import MANIFEST, check_writable, open_bundle, writing_bundle
+from p5rec.model.bundle import MANIFEST, check_writable, open_bundle, rewrite, writing_bundle
 
 
 def write(path, **contents):
@@ -44,6 +44,17 @@ def test_a_new_bundle_takes_the_place_of_the_old(place):
     write(place, a="three")
     assert read(place) == {"a": "three"}
     assert os.listdir(place.parent) == ["bundle"]
+
+
+def test_a_text_is_written_anew_and_the_rest_stays(place):
+    write(place, a="one", b="two")
+    rewrite(place, {"sub/b": "three"})
+    assert read(place) == {"a": "one", "b": "three"}
+    assert open_bundle(place)["about"] == "a test"
+    assert os.listdir(place.parent) == ["bundle"]
+    (place / "sub" / "a").write_text("changed")
+    with pytest.raises(BundleError, match="sub/a has changed"):
+        rewrite(place, {"sub/b": "four"})
 
 
 @pytest.mark.parametrize("make", [lambda place: None, lambda place: place.mkdir(parents=True)])

@@ -16,6 +16,8 @@ VALUES = {
         "item": ItemRef(2),
         "evidence": [ItemRef(1)],
         "shared": Attribute("oat drinks"),
+        "words": Attribute("Oat drink, Mill Lane"),
+        "earlier": Attribute("Rolled oats"),
         "explanation": UntrustedText("You often buy oat milk."),
     },
     "request": {
