@@ -156,20 +156,24 @@ def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print why an item fits a history, and the evidence."""
+    """Print why an item fits a history, as it is written, and the evidence."""
     from p5rec.language.picture import draw_evidence
 
     recommender = load_bundle(bundle)
-    explanation = recommender.explain(
+    written = recommender.explain_piecewise(
         history_of(history),
         item,
         generate="freely" if freely else generate,
         sentences=sentences,
         language=language,
     )
+    if not as_json:
+        for piece in written:
+            print(piece, end="", flush=True)  # noqa: T201
+    explanation = written.explanation
     if picture is not None:
         draw_evidence(explanation, recommender.catalogue, picture)
-    lines = [explanation.text]
+    lines = [""]  # ends the text
     for event in explanation.evidence.events:
         name = recommender.catalogue.name(event.item)
         lines.append(
