@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from tiny_worlds import FAMILIES, grocery_world
+from tiny_worlds import FAMILIES, grocery_world, histories_of
 from training_runs import next_items
 
+from p5rec.evaluation.metrics import ideal_gain
 from p5rec.model.recipe import Prompting
 from p5rec.prompting.segments import ItemRef, Literal
 from p5rec.training.batch import TextBatch, WalkBatch
@@ -94,20 +95,20 @@ def test_where_the_prior_learns_by_itself_neither_it_nor_the_network_sees_the_ot
         objective.zero_grad(set_to_none=True)
 
 
-def test_the_loss_of_the_prior_is_the_mean_over_sessions():
-    """A session of several items weighs as much as one of a single item."""
+def test_the_loss_of_the_prior_counts_targets_as_ndcg_counts_hits():
     world = grocery_world("gpt2")
-    scorer, histories = world.model.scorer, world.histories
+    scorer = world.model.scorer
+    histories = histories_of([[0, 1, 2, 3, 4], [5, 6]], sessions=[[0, 0, 1, 1, 1], [0, 1]])
     index = scorer.prior.index(histories)
     plan = PriorExamples(Sessions(histories), index, targets=16).plan(np.random.default_rng(0))
     batch = plan.make(np.arange(len(plan.lengths)), np.random.default_rng(0))
     with torch.no_grad():
-        log_probs = scorer.prior.log_probs(batch.features, batch.context, batch.items)
-        of_session = [
-            float(log_probs[batch.context == number].mean()) for number in batch.context.unique()
-        ]
+        log_probs = scorer.prior.log_probs(batch.features, batch.context, batch.items).numpy()
         found = float(Objective(scorer)(batch))
-    assert found == pytest.approx(-np.mean(of_session), abs=1e-5)
+    size = np.bincount(batch.context.numpy())[batch.context.numpy()]
+    assert sorted(size.tolist()) == [1, 1, 2, 2, 3, 3, 3]
+    expected = np.average(log_probs, weights=1 / ideal_gain(size, k=10))
+    assert found == pytest.approx(-float(expected), abs=1e-5)
 
 
 def test_children_and_states_get_the_gradients_of_their_products(world):
