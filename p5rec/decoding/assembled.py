@@ -85,7 +85,9 @@ class AssembledModel:
         rows = rows_from_text(embedding, ids.labels, tokenizer, seed=seed)
         if vectors is not None:
             tokens = vocabulary.item_tokens(ids) - base.size
-            rows = rows + START_LENGTH * rows_from_items(vectors, counts.chosen, tokens)
+            rows = rows + START_LENGTH * rows_from_items(
+                vectors, counts.chosen, tokens, n_tokens=vocabulary.n_item_tokens
+            )
         item_model = extend_base(base, rows, recipe.adapter)
         item_model.backbone.carries = recipe.base.mini is not None and recipe.base.mini.carry
         trie = trie or Trie.from_semantic_ids(ids)

@@ -57,17 +57,22 @@ class Vocabulary:
 
 
 def rows_from_items(
-    vectors: NDArray[np.float32], weights: NDArray[np.int64], tokens: NDArray[np.int64]
+    vectors: NDArray[np.float32],
+    weights: NDArray[np.int64],
+    tokens: NDArray[np.int64],
+    *,
+    n_tokens: int,
 ) -> Tensor:
     """One unit row a token: the direction of the weighted mean of its items' vectors.
 
     :param vectors: one vector an item, ``float32[n_items, d]``; zero where nothing is known.
     :param weights: how much each item counts, ``int64[n_items]``.
     :param tokens: each item's path, counted from the first item token, ``int64[n_items, depth]``.
-    :return: ``float[n_item_tokens, d]``; zero for a token that no vector says anything about.
+    :param n_tokens: how many item tokens there are, those included that no item has.
+    :return: ``float[n_tokens, d]``; zero for a token that no vector says anything about.
     """
     weighted = torch.from_numpy(vectors) * (1 + torch.from_numpy(weights))[:, None]
-    rows = torch.zeros(int(tokens.max()) + 1, vectors.shape[1])
+    rows = torch.zeros(n_tokens, vectors.shape[1])
     for level in tokens.T:
         rows.index_add_(0, torch.from_numpy(level), weighted.to(torch.float32))
     return torch.nn.functional.normalize(rows, dim=1, eps=1e-8)

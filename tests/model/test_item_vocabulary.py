@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from tiny_worlds import catalogues, groceries, semantic_ids
 
-from p5rec.model.vocabulary import Vocabulary, rows_from_text
+from p5rec.model.vocabulary import Vocabulary, rows_from_items, rows_from_text
 from p5rec.prompting.tokenizer_training import train_tokenizer
 from p5rec.prompting.tokenizing import TextTokenizer
 
@@ -85,3 +85,13 @@ def test_rows_are_a_function_of_the_seed(rows, embedding, tokenizer):
 def test_labels_of_numbers_alone_give_finite_rows(embedding, tokenizer):
     ids = semantic_ids([[0, 0], [0, 1], [1, 0]])
     assert torch.isfinite(rows_from_text(embedding, ids.labels, tokenizer, seed=0)).all()
+
+
+def test_a_token_starts_at_the_weighted_mean_of_its_items():
+    """Two levels of two and four codes; no item has the last one."""
+    vectors = np.float32([[1, 0], [0, 1], [-1, 0]])
+    tokens = np.array([[0, 2], [0, 3], [1, 4]])
+    rows = rows_from_items(vectors, np.array([2, 0, 5]), tokens, n_tokens=6)
+    leaning = np.array([3, 1]) / np.sqrt(10)
+    expected = [leaning, [-1, 0], [1, 0], [0, 1], [-1, 0], [0, 0]]
+    assert rows.numpy() == pytest.approx(np.array(expected))
