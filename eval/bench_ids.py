@@ -41,9 +41,10 @@ from p5rec.errors import DataError
 from p5rec.evaluation.ids_assessment import Judge
 from p5rec.evaluation.ids_report import Subject, to_json
 from p5rec.ids.learned import fit_residual_ids
+from p5rec.ids.neighbours import Neighbours
 from p5rec.ids.placing import place_items
 from p5rec.ids.quality import measure as measure_ids
-from p5rec.ids.quality import usage_entropy
+from p5rec.ids.quality import prefix_nodes, usage_entropy
 from p5rec.ids.scheme import Scheme
 from p5rec.ids.semantic_ids import SemanticIDs
 from p5rec.ids.vectors import fit_item_vectors
@@ -87,7 +88,7 @@ def measure_set(source: Source, sample: int) -> dict:
         found = measure_ids(made[0], judge.catalogue, judge.neighbours, leaks=leaks)
         subjects.append(Subject(kind, made[0], found, {"seconds of the fit": round(seconds, 1)}))
     against, compared = against_faiss(judge)
-    every = [*subjects, against]
+    every = [*subjects, *against]
     return {
         "items": len(source.catalogue),
         "collisions": sum(one.quality.collisions for one in every),
@@ -104,30 +105,67 @@ def learned_entropies(subject: Subject) -> list[float]:
     return [level.entropy for source, level in levels if source == "cluster"]
 
 
-def against_faiss(judge: Judge) -> tuple[Subject, dict]:
-    """Agreement of both at the first level and at the last but one, by kind of neighbours."""
-    from ids_peer import agreements, at_equal_chance, faiss_codes
+def against_faiss(judge: Judge) -> tuple[list[Subject], dict]:
+    """Residual IDs and faiss codes of the same vectors and widths, compared.
+
+    Below them come the items themselves, which faiss knows nothing of: its nodes are as large as
+    they are. So p5rec is compared once with nodes of the default width, and once with nodes that
+    may be as wide as the widest of faiss.
+    """
+    from ids_peer import faiss_codes
 
     vectors = fit_item_vectors(judge.catalogue, "both", histories=judge.train, seed=judge.seed)
-    ids = fit_residual_ids(vectors, judge.catalogue, widths=WIDTHS)
     codes = faiss_codes(vectors.vectors, WIDTHS)
-    compared: dict[str, dict] = {}
-    for kind, neighbours in judge.neighbours.items():
-        ours = agreements(ids.codes[:, : len(WIDTHS)], neighbours)
-        theirs = agreements(codes, neighbours)
-        for place, depth in (("first", 1), ("last_but_one", len(WIDTHS))):
-            mine, other = ours[depth - 1], theirs[depth - 1]
-            compared.setdefault(kind, {})[place] = {
-                "at_equal_chance": at_equal_chance(ours[:depth], theirs[:depth]),
-                "share_ratio": mine.share / other.share,
-                "lift_ratio": mine.lift / other.lift,
-                "ours": {"share": mine.share, "random": mine.random},
-                "faiss": {"share": other.share, "random": other.random},
-            }
-    subject = Subject("against faiss", ids, measure_ids(ids, judge.catalogue, {}), {})
-    paths = [len(np.unique(part, axis=0)) for part in (ids.codes[:, : len(WIDTHS)], codes)]
-    about = {"widths": WIDTHS, "paths": dict(zip(("ours", "faiss"), paths, strict=True))}
-    return subject, {**about, "neighbours": compared}
+    widest = node_sizes(codes).max()
+    compared: dict[str, dict] = {"widths": WIDTHS, "faiss": shape(codes)}
+    subjects = []
+    for name, max_width in (("default_width", Scheme().max_width), ("as_wide", int(widest))):
+        ids = fit_residual_ids(vectors, judge.catalogue, widths=WIDTHS, max_width=max_width)
+        measured = measure_ids(ids, judge.catalogue, {})
+        subjects.append(Subject(f"against faiss, {name}", ids, measured, {}))
+        ours = ids.codes[:, : len(WIDTHS)]
+        compared[name] = {
+            "max_width": max_width,
+            **shape(ours),
+            "neighbours": {
+                kind: compare(ours, codes, near) for kind, near in judge.neighbours.items()
+            },
+        }
+    return subjects, compared
+
+
+def compare(ours: np.ndarray, theirs: np.ndarray, neighbours: Neighbours) -> dict:
+    """Agreement of two sets of codes at the first level and at the last, and bits foretold."""
+    from ids_peer import agreements, at_equal_chance, bits_foretold
+
+    found: dict = {"bits": {"ours": bits_foretold(ours, neighbours)}}
+    found["bits"]["faiss"] = bits_foretold(theirs, neighbours)
+    one, other = agreements(ours, neighbours), agreements(theirs, neighbours)
+    for place, depth in (("first", 1), ("last_but_one", len(WIDTHS))):
+        mine, its = one[depth - 1], other[depth - 1]
+        found[place] = {
+            "at_equal_chance": at_equal_chance(one[:depth], other[:depth]),
+            "share_ratio": mine.share / its.share,
+            "lift_ratio": mine.lift / its.lift,
+            "ours": {"share": mine.share, "random": mine.random},
+            "faiss": {"share": its.share, "random": its.random},
+        }
+    return found
+
+
+def node_sizes(codes: np.ndarray) -> np.ndarray:
+    """How many items each path has."""
+    return np.bincount(prefix_nodes(codes)[-1])
+
+
+def shape(codes: np.ndarray) -> dict:
+    """How many paths codes make, the most items of one, and how evenly each level is used."""
+    sizes = node_sizes(codes)
+    entropies = [
+        usage_entropy(column.astype(np.int64), width)
+        for column, width in zip(codes.T, WIDTHS, strict=True)
+    ]
+    return {"paths": len(sizes), "most_items": int(sizes.max()), "entropy": entropies}
 
 
 def million(n_items: int) -> dict:
@@ -182,6 +220,17 @@ def clustered(count: int, random: np.random.Generator) -> tuple[np.ndarray, list
     return vectors.astype(np.float32), titles
 
 
+def ratios(found: dict, tree: str, figure: str) -> dict[str, dict[str, float]]:
+    """A figure on co-occurrence neighbours, ours over faiss's, by data set and level."""
+    return {
+        name: {
+            place: one["against_faiss"][tree]["neighbours"]["co-occurrence"][place][figure]
+            for place in ("first", "last_but_one")
+        }
+        for name, one in found.items()
+    }
+
+
 def measure(options: argparse.Namespace) -> dict:
     """All figures."""
     about = machine("numpy", "scipy", "scikit-learn", "faiss-cpu", threads=options.threads)
@@ -197,19 +246,15 @@ def measure(options: argparse.Namespace) -> dict:
     say("a large catalogue")
     n_items = 20_000 if options.quick else MILLION
     large = in_own_process(__file__, "--million", str(n_items), "--threads", str(options.threads))
-    compared = {
-        name: one["against_faiss"]["neighbours"]["co-occurrence"] for name, one in found.items()
-    }
     return {
         "collisions": {name: one["collisions"] for name, one in found.items()},
         "min_usage_entropy": {name: one["min_usage_entropy"] for name, one in found.items()},
-        "agreement_vs_faiss": {
-            name: {place: both["at_equal_chance"] for place, both in places.items()}
-            for name, places in compared.items()
-        },
-        "agreement_vs_faiss_shares": {
-            name: {place: both["share_ratio"] for place, both in places.items()}
-            for name, places in compared.items()
+        "agreement_vs_faiss": ratios(found, "default_width", "at_equal_chance"),
+        "agreement_vs_faiss_shares": ratios(found, "default_width", "share_ratio"),
+        "agreement_vs_faiss_shares_as_wide": ratios(found, "as_wide", "share_ratio"),
+        "held_out_bits": {
+            name: one["against_faiss"]["default_width"]["neighbours"]["held-out"]["bits"]
+            for name, one in found.items()
         },
         "fit_seconds_1m": large["fit_seconds"],
         "fit_peak_gib_1m": large["fit_peak_gib"],

@@ -89,7 +89,9 @@ def summary_lines(quality: Quality) -> list[tuple[str, str]]:
         ("collisions", str(quality.collisions)),
         (
             "items that read the same",
-            f"{near.items:,} ({near.siblings:,} as siblings)" if near.items else "0",
+            f"{near.items:,} in {near.groups:,} groups ({near.siblings:,} as siblings)"
+            if near.items
+            else "0",
         ),
         ("held-out events change the IDs", _LEAKS[quality.leaks]),
     ]

@@ -11,6 +11,8 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 
+from p5rec.ids.grouping import members, number_nodes
+
 Vectors = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
@@ -30,13 +32,22 @@ _STAY = 0.1
 
 
 def cluster_balanced(
-    vectors: Vectors, *, clusters: int, capacity: int, least: int = 1, seed: int = 0
+    vectors: Vectors,
+    *,
+    clusters: int,
+    capacity: int,
+    least: int = 1,
+    same: Ints | None = None,
+    seed: int = 0,
 ) -> Ints:
     """The cluster of each row: at most ``clusters`` of them, of at most ``capacity`` rows.
 
     k-means centres; each row goes to the nearest that has room, then to where most of its nearest
     neighbours are, as long as ``least`` clusters remain. Clusters are numbered by their first row;
     none is empty. The rows must come in an order that is theirs by content: ties rest on it.
+
+    Rows with one number in ``same`` (int64[n]) stand at their mean and stay together, as far as
+    clusters are sure to have room for so many at once.
 
     >>> rows = np.float32([[0, 1], [1, 0], [0, 1.1], [1.1, 0]])
     >>> cluster_balanced(rows, clusters=2, capacity=2, seed=0).tolist()
@@ -48,32 +59,45 @@ def cluster_balanced(
     assert count <= clusters * capacity, (count, clusters, capacity)
     if clusters == 1:
         return np.zeros(count, dtype=np.int64)
-    if count <= clusters:
-        return np.arange(count)
-    centres = fit_centres(vectors, clusters=clusters, seed=seed)
-    parts = assign_balanced(distances(vectors, centres), capacity=capacity)
-    if count <= _MOST_COMPARED:
-        parts = _gather_neighbours(vectors, parts, clusters, capacity=capacity, least=least)
-    return by_first_row(parts)
+    # If no cluster had room for so many, all of them together would hold more than there are.
+    together = (clusters * capacity - count) // clusters + 1
+    bundle = np.arange(count) if same is None else _bundles(same, most=together)
+    averaging, first = members(bundle)
+    if len(first) <= clusters:
+        return bundle
+    points = vectors if len(first) == count else np.asarray(averaging @ vectors, dtype=np.float32)
+    sizes = np.bincount(bundle)
+    centres = fit_centres(points, clusters=clusters, sizes=sizes, seed=seed)
+    parts = assign_balanced(distances(points, centres), capacity=capacity, sizes=sizes)
+    if len(points) <= _MOST_COMPARED:
+        parts = _gather_neighbours(points, parts, sizes, clusters, capacity=capacity, least=least)
+    return by_first_row(parts[bundle])
 
 
-def fit_centres(vectors: Vectors, *, clusters: int, seed: int) -> Vectors:
-    """Centres of k-means, float32[clusters, d], on a sample where there are many rows."""
+def fit_centres(
+    vectors: Vectors, *, clusters: int, sizes: Ints | None = None, seed: int
+) -> Vectors:
+    """Centres of k-means, float32[clusters, d], on a sample where there are many rows.
+
+    :param sizes: how often each row counts; once by default.
+    """
     most = max(_LEAST_SAMPLE, _POINTS_A_CLUSTER * clusters)
     if len(vectors) > most:
         random = np.random.default_rng(seed)
-        vectors = vectors[np.sort(random.choice(len(vectors), most, replace=False))]
+        sample = np.sort(random.choice(len(vectors), most, replace=False))
+        vectors, sizes = vectors[sample], None if sizes is None else sizes[sample]
     # A good start matters for few clusters and costs much for many.
     start = "k-means++" if clusters <= _CAREFUL else "random"
     means = KMeans(clusters, init=start, n_init=1, max_iter=_ITERATIONS, random_state=seed)
     with warnings.catch_warnings():
         # Fewer different rows than clusters: some centres are then equal, which does no harm.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        centres: Vectors = means.fit(vectors).cluster_centers_.astype(np.float32)
+        means.fit(vectors, sample_weight=sizes)
+    centres: Vectors = means.cluster_centers_.astype(np.float32)
     return centres
 
 
-def assign_balanced(costs: Vectors, *, capacity: int) -> Ints:
+def assign_balanced(costs: Vectors, *, capacity: int, sizes: Ints | None = None) -> Ints:
     """The cheapest cluster of each row, none with more than ``capacity`` rows.
 
     Where too many rows want a cluster, those stay that would lose most by going to their next
@@ -83,19 +107,22 @@ def assign_balanced(costs: Vectors, *, capacity: int) -> Ints:
     [0, 1, 0]
 
     :param costs: float32[n, k].
+    :param sizes: int64[n], how many each row counts for, so few that one with room is always left;
+        one by default.
     """
+    sizes = np.ones(len(costs), dtype=np.int64) if sizes is None else sizes
     near = _cheapest(costs)
     room = np.full(costs.shape[1], capacity)
     chosen = np.full(len(costs), -1, dtype=np.int64)
     left = np.arange(len(costs))
     while len(left):
-        wish, regret = _wishes(costs, near, left, room)
+        wish, regret = _wishes(costs, near, left, sizes, room)
         order = np.lexsort((left, -regret, wish))
         wanted = wish[order]
-        place = np.arange(len(order)) - np.searchsorted(wanted, wanted)
-        accepted = order[place < room[wanted]]
+        up_to = np.append(0, np.cumsum(sizes[left[order]]))
+        accepted = order[up_to[1:] - up_to[np.searchsorted(wanted, wanted)] <= room[wanted]]
         chosen[left[accepted]] = wish[accepted]
-        room -= np.bincount(wish[accepted], minlength=len(room))
+        np.subtract.at(room, wish[accepted], sizes[left[accepted]])
         left = left[chosen[left] < 0]
     return chosen
 
@@ -120,8 +147,21 @@ def distances(vectors: Vectors, centres: Vectors) -> Vectors:
     return apart
 
 
+def _bundles(same: Ints, *, most: int) -> Ints:
+    """Rows that are the same as bundles of at most ``most`` rows, numbered by their first row.
+
+    >>> _bundles(np.array([5, 5, 2, 5]), most=2).tolist()
+    [0, 0, 1, 2]
+    """
+    order = np.argsort(same, kind="stable")
+    ordered = same[order]
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    return by_first_row(number_nodes(same, place // most))
+
+
 def _gather_neighbours(
-    vectors: Vectors, parts: Ints, clusters: int, *, capacity: int, least: int
+    vectors: Vectors, parts: Ints, sizes: Ints, clusters: int, *, capacity: int, least: int
 ) -> Ints:
     """Move rows to the clusters of their nearest neighbours while that brings more together."""
     near = _neighbours(vectors)
@@ -136,7 +176,7 @@ def _gather_neighbours(
             break
         best, most = parts, total
         together[rows, parts] += _STAY * everything
-        parts = assign_balanced(-together, capacity=capacity)
+        parts = assign_balanced(-together, capacity=capacity, sizes=sizes)
     return best
 
 
@@ -169,18 +209,21 @@ def _cheapest(costs: Vectors) -> npt.NDArray[np.int32]:
 
 
 def _wishes(
-    costs: Vectors, near: npt.NDArray[np.int32], left: Ints, room: Ints
+    costs: Vectors, near: npt.NDArray[np.int32], left: Ints, sizes: Ints, room: Ints
 ) -> tuple[Ints, Vectors]:
     """For each row that is left, the cheapest cluster with room, and what the next would cost."""
-    open_ = room[near[left]] > 0
+    needed = sizes[left]
+    open_ = room[near[left]] >= needed[:, None]
     rows = np.arange(len(left))
     wish = near[left, open_.argmax(axis=1)].astype(np.int64)
     open_[rows, open_.argmax(axis=1)] = False
     second = np.where(open_.any(axis=1), open_.argmax(axis=1), near.shape[1] - 1)
     regret = costs[left, near[left, second]] - costs[left, wish]
-    stuck = np.flatnonzero(room[wish] <= 0)
+    stuck = np.flatnonzero(room[wish] < needed)
     if len(stuck):
-        free = np.flatnonzero(room > 0)
-        wish[stuck] = free[costs[np.ix_(left[stuck], free)].argmin(axis=1)]
+        free = np.flatnonzero(room >= needed[stuck].min())
+        able = room[free] >= needed[stuck][:, None]
+        others = np.where(able, costs[np.ix_(left[stuck], free)], np.inf)
+        wish[stuck] = free[others.argmin(axis=1)]
         regret[stuck] = 0
     return wish, regret

@@ -17,14 +17,19 @@ from p5rec.ids.text_vectors import TextVectors
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-# No cluster is larger than this many times the mean of its node ...
-LARGEST = 1.5
+# No cluster is larger than this many times the mean of its node: what is alike comes in groups of
+# all sizes ...
+LARGEST = 3.0
 # ... but where a level has several nodes, so few items are never too many, unless they are a large
 # part of their node. Other nodes use the codes that this leaves out.
 _FEW = 32
 _LARGE_PART = 4
 # Clusters that are not that small must not dissolve: at least such a share of them stays.
 _USED = 0.9
+# Below the first level of clusters, nodes are planned to fill this share of what the levels after
+# them can hold, because items come later; only nodes this small are not split at all.
+_FULL = 0.5
+_TINY = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,18 @@ class ClusterLevel:
 
     codes: Ints
     labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Clustered:
+    """Items in the order of their content: ``vectors`` (float32[N, d]), words, and twins.
+
+    ``twins``: int64[N], one number for near-identical items.
+    """
+
+    vectors: Floats
+    texts: TextVectors
+    twins: Ints
 
 
 @dataclass(frozen=True)
@@ -47,16 +64,18 @@ class Room:
 
 
 def cluster_level(
-    nodes: Ints, vectors: Floats, texts: TextVectors, room: Room, *, first: bool, seed: int
+    nodes: Ints, items: Clustered, room: Room, *, first: bool, seed: int
 ) -> ClusterLevel:
     """Split each node into clusters of like items.
 
-    The largest node gets as many clusters as there are codes, a smaller one its share, so that
-    clusters are of like size everywhere. A code means much the same in all nodes: clusters are
-    matched to centres that are fitted to all items (``first``), or to how far items lie from the
-    centre of their node.
+    On the ``first`` level of clusters the largest node gets as many as there are codes, a smaller
+    one its share, so that clusters are of like size everywhere. Further down a node is split no
+    finer than the levels below need: more parts would part neighbours. Twins stay together.
 
-    :param nodes: int64[N], the node of each item; items in the order of their content.
+    A code means much the same in all nodes: clusters are matched to centres that are fitted to all
+    items (``first``), or to how far items lie from the centre of their node.
+
+    :param nodes: int64[N], the node of each item.
     :raises SemanticIDError: if a node has more items than this level and those below can hold.
     """
     counts = np.bincount(nodes)
@@ -69,31 +88,41 @@ def cluster_level(
         )
     parts = np.zeros(len(nodes), dtype=np.int64)
     for rows in np.split(np.argsort(nodes, kind="stable"), np.cumsum(counts)[:-1]):
-        share = round(len(rows) * room.codes / largest)
-        clusters = min(max(share, -(-len(rows) // room.below), 1), room.codes)
+        wanted = len(rows) * room.codes / largest if first else _needed(len(rows), room.below)
+        clusters = min(max(round(wanted), -(-len(rows) // room.below), 1), room.codes)
         if clusters > 1:
             several = len(counts) > 1
             capacity = _capacity(len(rows), clusters, room.below, several=several)
             small = capacity > LARGEST * len(rows) / clusters + 1
             parts[rows] = cluster_balanced(
-                vectors[rows],
+                items.vectors[rows],
                 clusters=clusters,
                 capacity=capacity,
                 least=1 if small else math.ceil(_USED * clusters),
+                same=items.twins[rows],
                 seed=seed,
             )
     if len(counts) > 1:
-        parts = _shared_codes(nodes, parts, vectors, codes=room.codes, first=first, seed=seed)
-    return ClusterLevel(parts, code_words(parts, texts))
+        parts = _shared_codes(nodes, parts, items.vectors, codes=room.codes, first=first, seed=seed)
+    return ClusterLevel(parts, code_words(parts, items.texts))
+
+
+def _needed(items: int, below: int) -> int:
+    """Into how many clusters a node of so many items is split: two at least, if it is not tiny.
+
+    >>> _needed(1000, 128), _needed(60, 128), _needed(6, 128)
+    (16, 2, 1)
+    """
+    return max(math.ceil(items / (_FULL * below)), 2 if items > _TINY else 1)
 
 
 def _capacity(items: int, clusters: int, below: int, *, several: bool) -> int:
     """The most items of one cluster of a node, which is one of several or the root.
 
     >>> _capacity(12_000, 110, 128, several=False), _capacity(12_000, 110, 999, several=False)
-    (128, 164)
+    (128, 328)
     >>> _capacity(190, 43, 128, several=True), _capacity(190, 43, 128, several=False)
-    (32, 7)
+    (32, 14)
     """
     even = int(np.ceil(LARGEST * items / clusters))
     few = min(_FEW, items // _LARGE_PART) if several else 0

@@ -31,8 +31,9 @@ def fit_residual_ids(
 ) -> SemanticIDs:
     """Give each item a path through clusters of like items, and clusters inside those.
 
-    Clusters hold at most 1.5 times the mean of their node. One level's codes are shared by all
-    parents, and mean much the same under each.
+    Clusters hold at most three times the mean of their node. One level's codes are shared by all
+    parents, and mean much the same under each. Items that read the same and have like vectors are
+    siblings, as far as a node holds them.
 
     :param vectors: a vector an item, float32[N, d], in the catalogue's order.
     :param widths: the number of codes of each level of clusters; by default from the number of

@@ -16,6 +16,7 @@ from p5rec.ids.growth import Centres, Growth, Source
 from p5rec.ids.nodes import LevelNodes, NodeCentres
 from p5rec.ids.semantic_ids import Codes, SemanticIDs
 from p5rec.ids.tree import leaf_label
+from p5rec.ids.twins import known_twins
 from p5rec.ids.vectors import check_vectors
 
 Ints = npt.NDArray[np.int64]
@@ -34,9 +35,9 @@ def place_items(
     """The semantic IDs of a catalogue that has changed since they were made.
 
     Items that were there keep their paths, whatever has changed about them. A new item follows its
-    attributes, then goes to the nearest group or cluster that has room, and gets a last code that
-    no item has had. Values that no item has had get codes of their own, after all others. The codes
-    of items that are gone are not given again.
+    attributes, then goes where an item that reads the same is, or to the nearest group or cluster,
+    as far as there is room, and gets a last code that no item has had. Values that no item has had
+    get codes of their own, after all others. The codes of items that are gone are not given again.
 
     :param catalogue: the one that ``ids`` belong to.
     :param grown: the catalogue as it is now; the result has its rows. Items are known by their ids.
@@ -64,7 +65,9 @@ def place_items(
         retired=np.concatenate([growth.retired, ids.codes[gone]]),
         placed=growth.placed + len(new),
     )
-    walk = _Walk(ids, growth, items, _vectors_of(growth, items, vectors))
+    twins = known_twins(grown, new)
+    twins[twins >= 0] = before[twins[twins >= 0]]
+    walk = _Walk(ids, growth, items, twins, _vectors_of(growth, items, vectors))
     codes = np.empty((len(grown), ids.depth), dtype=np.int32)
     codes[before >= 0] = ids.codes[before[before >= 0]]
     codes[new] = walk.codes
@@ -107,12 +110,20 @@ def _vectors_of(growth: Growth, items: Catalogue, vectors: Floats | None) -> Flo
 
 
 class _Walk:
-    """Leads new items down a tree, level by level, in the order of their content."""
+    """Leads new items down a tree, level by level, in the order of their content.
+
+    ``twins``: for each new item, an old one that reads the same; -1 for none.
+    """
 
     def __init__(
-        self, ids: SemanticIDs, growth: Growth, items: Catalogue, vectors: Floats | None
+        self,
+        ids: SemanticIDs,
+        growth: Growth,
+        items: Catalogue,
+        twins: Ints,
+        vectors: Floats | None,
     ) -> None:
-        self.ids, self.growth, self.items = ids, growth, items
+        self.ids, self.growth, self.items, self.twins = ids, growth, items, twins
         self.taken = np.concatenate([ids.codes, growth.retired]).astype(np.int64)
         self.labels = [list(texts) for texts in ids.labels]
         self.codes: Codes = np.zeros((len(items), ids.depth), dtype=np.int32)
@@ -169,7 +180,12 @@ class _Walk:
                 assert vectors is not None, source
                 value = None if ahead is None else (parent, int(self.codes[row, ahead]))
                 if value is None:
-                    code = self._nearest(level, parent, vectors[row], bounded=True)
+                    beside = self._beside_twin(level, parent, row)
+                    code = (
+                        self._nearest(level, parent, vectors[row], bounded=True)
+                        if beside is None
+                        else beside
+                    )
                 else:
                     if value not in groups:
                         groups[value] = self._nearest(level, parent, vectors[row], bounded=False)
@@ -203,6 +219,14 @@ class _Walk:
         rows = np.flatnonzero(wanted[place] == keys)
         pairs = zip(keys[rows].tolist(), self.taken[rows, level].tolist(), strict=True)
         return {divmod(key, size): code for key, code in pairs}
+
+    def _beside_twin(self, level: int, parent: int, row: int) -> int | None:
+        """The code of the item that reads the same, if it is below this parent and has room."""
+        twin, known = int(self.twins[row]), self.levels[level]
+        if twin < 0 or (level and self.levels[level - 1].of_items[twin] != parent):
+            return None
+        node = known.of_items[twin]
+        return int(self.taken[twin, level]) if known.items[node] < known.room[node] else None
 
     def _nearest(self, level: int, parent: int, vector: Floats, *, bounded: bool) -> int:
         """The code of the nearest node below a parent, if ``bounded`` the nearest with room."""

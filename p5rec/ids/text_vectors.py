@@ -54,12 +54,14 @@ class TextVectors:
 
     ``weights`` is the TF-IDF matrix (float32[N, V], rows of length 1 or 0), ``terms``
     the word of each of its columns, ``vectors`` the same texts in few dimensions (float32[N, d],
-    rows of length 1 or 0), ``encoder`` what turns further texts into such vectors.
+    rows of length 1 or 0), ``encoder`` what turns further texts into such vectors. Texts that read
+    the same have one number in ``same`` (int64[N]); an empty one is like no other.
     """
 
     weights: csr_matrix
     vectors: Floats
     encoder: TextEncoder
+    same: npt.NDArray[np.int64]
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -68,7 +70,7 @@ class TextVectors:
 
     def take(self, rows: npt.NDArray[np.int64]) -> TextVectors:
         """The same for some of the texts, in the order asked."""
-        return TextVectors(self.weights[rows], self.vectors[rows], self.encoder)
+        return TextVectors(self.weights[rows], self.vectors[rows], self.encoder, self.same[rows])
 
 
 def fit_text_vectors(texts: Sequence[str], *, dimensions: int = 64, seed: int = 0) -> TextVectors:
@@ -87,19 +89,20 @@ def fit_text_vectors(texts: Sequence[str], *, dimensions: int = 64, seed: int = 
     distinct = sorted(set(read))
     place = {text: i for i, text in enumerate(distinct)}
     rows = np.fromiter((place[text] for text in read), dtype=np.int64, count=len(read))
+    same = np.where([not text for text in read], len(distinct) + np.arange(len(read)), rows)
     # A word of one text alone likens it to no other.
     vectorizer, weights = _weigh(distinct)
     if not weights.shape[1]:
         none = csr_matrix((len(texts), 0), dtype=np.float32)
         encoder = TextEncoder((), np.zeros(0, np.float32), np.zeros((0, 1), np.float32))
-        return TextVectors(none, np.zeros((len(texts), 1), np.float32), encoder)
+        return TextVectors(none, np.zeros((len(texts), 1), np.float32), encoder, same)
     vectors, directions = _reduce(weights, dimensions=dimensions, seed=seed)
     encoder = TextEncoder(
         tuple(vectorizer.get_feature_names_out().tolist()),
         vectorizer.idf_.astype(np.float32),
         directions,
     )
-    return TextVectors(weights[rows], vectors[rows], encoder)
+    return TextVectors(weights[rows], vectors[rows], encoder, same)
 
 
 def word_weights(texts: Sequence[str]) -> csr_matrix:

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.ids.brands import brand_families
-from p5rec.ids.clusters import Room, cluster_level
+from p5rec.ids.clusters import Clustered, Room, cluster_level
 from p5rec.ids.content import full_texts, kind_texts
 from p5rec.ids.grouping import group_levels, number_nodes, widths
 from p5rec.ids.growth import LEARNED, Growth, Source, centres_of
 from p5rec.ids.semantic_ids import LEAF_LEVEL, Codes, SemanticIDs
 from p5rec.ids.text_vectors import fit_text_vectors
+from p5rec.ids.twins import find_twins
 from p5rec.ids.vectors import ItemVectors, text_items
 from p5rec.ids.words import tidy
 
@@ -59,10 +60,11 @@ class Tree:
         """Put levels of clusters below what is there, ``sizes`` codes a level."""
         self.items = items
         vectors, texts = items.vectors[self.order], items.texts.take(self.order)
+        clustered = Clustered(vectors, texts, find_twins(texts.same, vectors))
         for number, size in enumerate(sizes):
             below = math.prod(sizes[number + 1 :]) * self.max_width
             level = cluster_level(
-                self.nodes, vectors, texts, Room(size, below), first=number == 0, seed=self.seed
+                self.nodes, clustered, Room(size, below), first=number == 0, seed=self.seed
             )
             name = self._free_name(CLUSTER_LEVEL)
             self._append(name, level.codes, level.labels, "cluster")

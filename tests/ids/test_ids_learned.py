@@ -9,6 +9,7 @@ from p5rec.data.events import Events
 from p5rec.errors import SemanticIDError
 from p5rec.ids.fit import fit_semantic_ids
 from p5rec.ids.learned import fit_hybrid_ids, fit_residual_ids
+from p5rec.ids.quality import NearIdentical, measure
 from p5rec.ids.scheme import Scheme
 from p5rec.ids.semantic_ids import node_counts
 
@@ -61,7 +62,7 @@ def test_clusters_are_balanced_and_every_code_is_used(widths, leaves):
     ids = fit_residual_ids(points(), shop(), widths=widths, leaves=leaves)
     assert ids.levels == ("cluster", *["cluster 2"] * (len(widths) - 1), "item")
     assert len(np.unique(ids.codes, axis=0)) == N
-    assert np.bincount(ids.codes[:, 0]).max() <= np.ceil(1.5 * N / widths[0])
+    assert np.bincount(ids.codes[:, 0]).max() <= np.ceil(3 * N / widths[0])
     for level in range(len(widths)):
         assert usage(ids.codes[:, level], widths[level]) >= 0.8
         assert ids.sizes[level] <= widths[level]
@@ -76,6 +77,42 @@ def test_like_items_share_a_cluster_that_says_what_they_are():
         mine = ids.codes[kind == k, 0]
         assert (mine == mine[0]).all()
         assert f"kind{k}" in ids.labels[0][mine[0]]
+
+
+@pytest.mark.parametrize("kind", ["residual", "hybrid"])
+def test_items_that_read_the_same_are_siblings(kind):
+    """Three of each: more than nodes can be split into evenly, and their spelling differs."""
+    spelt = ["thing {} of kind{}", "Thing  {} of kind{}", "THING {} of kind{} "]
+    titles = [spelt[n % 3].format(n // 3, n % 9 // 3) for n in range(N)]
+    kinds = pa.array([[f"category{n // 3 % 2}"] for n in range(N)])
+    table = pa.table({"item_id": shop().item_ids, "title": titles, "categories": kinds})
+    catalogue = Catalogue(table)
+    ids = fit_semantic_ids(catalogue, Scheme(kind, widths=(6, 4), vectors="both"))
+    triples = ids.codes[:, :-1].reshape(N // 3, 3, -1)
+    assert (triples == triples[:, :1]).all()
+    assert measure(ids, catalogue, {}).near_identical == NearIdentical(N, N // 3, N)
+
+
+def test_items_that_read_the_same_and_are_chosen_with_other_things_part():
+    table = shop().table.set_column(1, "title", pa.array([f"thing{n // KINDS}" for n in range(N)]))
+    ids = fit_residual_ids(points(), Catalogue(table), widths=(KINDS,))
+    kind = np.arange(N) % KINDS
+    assert all(len(set(ids.codes[kind == k, 0].tolist())) == 1 for k in range(KINDS))
+    assert ids.sizes[0] == KINDS
+
+
+def test_more_items_that_read_the_same_than_a_node_holds():
+    table = pa.table({"item_id": shop().item_ids, "title": ["thing"] * N})
+    ids = fit_residual_ids(np.ones((N, 4), np.float32), Catalogue(table), widths=(40,), max_width=9)
+    assert max(node_counts(ids.codes)[1][1:]) <= 9
+
+
+def test_further_down_a_node_is_split_no_finer_than_needed():
+    """Nodes of 50 items fit into one level of siblings: two parts each, of 30 codes."""
+    ids = fit_residual_ids(points(), shop(), widths=(KINDS, 30), max_width=128)
+    assert node_counts(ids.codes)[0] == [KINDS, 2 * KINDS, N]
+    narrow = fit_residual_ids(points(), shop(), widths=(KINDS, 30), max_width=10)
+    assert node_counts(narrow.codes)[0][1] >= N / 10
 
 
 def test_items_that_are_chosen_together_share_a_cluster():
@@ -118,7 +155,8 @@ def test_small_nodes_do_not_all_use_the_same_codes():
 
 def test_widths_come_from_the_number_of_items():
     ids = fit_residual_ids(points(), shop(), max_width=128)
-    assert ids.sizes == (18, N)
+    # 18, of which one in ten may dissolve into its neighbours.
+    assert ids.sizes in ((17, N), (18, N))
     deep = fit_residual_ids(points(), shop(), max_width=8)
     assert deep.levels == ("cluster", "cluster 2", "item")
     assert max(node_counts(deep.codes)[1]) <= 8

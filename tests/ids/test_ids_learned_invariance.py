@@ -149,6 +149,25 @@ def test_no_cluster_overflows(count, clusters, slack, seed):
     assert len(sizes) <= clusters
 
 
+@few
+@given(
+    same=st.lists(st.integers(0, 12), min_size=1, max_size=60),
+    clusters=st.integers(2, 6),
+    slack=st.integers(0, 8),
+)
+def test_rows_that_are_the_same_stay_together_as_far_as_there_is_room(same, clusters, slack):
+    count = len(same)
+    capacity = -(-count // clusters) + slack
+    points = np.random.default_rng(count).normal(size=(count, 3)).astype(np.float32)
+    parts = cluster_balanced(points, clusters=clusters, capacity=capacity, same=np.array(same))
+    assert np.bincount(parts).max() <= capacity
+    sure = capacity - -(-count // clusters) + 1
+    for group in set(same):
+        rows = [row for row, number in enumerate(same) if number == group]
+        if len(rows) <= sure:
+            assert len({int(parts[row]) for row in rows}) == 1
+
+
 @pytest.mark.parametrize("capacity", [20, 40])
 def test_many_clusters_are_looked_at_beyond_the_nearest_few(capacity):
     """Far more rows want one cluster than it holds; all find a place all the same."""

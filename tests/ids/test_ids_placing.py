@@ -151,6 +151,19 @@ def test_a_new_item_goes_to_its_like():
     assert cluster[61] == np.bincount(cluster[2:60:3]).argmax()
 
 
+def test_a_new_item_goes_beside_the_one_that_reads_the_same():
+    """Events put the old one elsewhere than its words would; a full node has no room for twins."""
+    shop = catalogue_of([row(f"{kind} {n}") for n in range(6) for kind in ("tea", "soap")])
+    vectors = np.eye(2, dtype=np.float32)[np.arange(12) % 2]
+    vectors[4] = vectors[1]
+    ids = fit_residual_ids(vectors, shop, widths=(2,), max_width=8)
+    more = catalogue_of([row("TEA  2"), row("tea 9"), row("tea 2")], first=12)
+    vector = np.tile(vectors[0], (3, 1))
+    grown = place_items(ids, shop, joined(shop, more), vectors=vector).codes
+    assert grown[12, 0] == grown[4, 0] != grown[13, 0]
+    assert grown[14, 0] != grown[4, 0]
+
+
 def test_a_value_that_no_item_had_gets_a_code_after_all_others():
     catalogue = shop()
     ids = fit_attribute_ids(catalogue, levels=["brand"], leaves="shared", max_width=99)
@@ -202,7 +215,8 @@ def shop_more(count):
 
 def test_vectors_of_the_callers_are_needed_again():
     catalogue = shop(30)
-    vectors = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=(30, 8))
+    vectors = (np.eye(8)[np.arange(30) % 4] + 0.05 * noise).astype(np.float32)
     ids = fit_residual_ids(vectors, catalogue, widths=(4,))
     grown = joined(catalogue, catalogue_of([row("tea"), row("soap")], first=30))
     with pytest.raises(SemanticIDError, match=r"vectors of 8 dimensions.*Give vectors="):
