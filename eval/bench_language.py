@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import html
-import itertools
 import json
 import os
 import time
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import text_measures
 import torch
 import verifier_cases
 from bench_common import RESULTS, machine, write_results
@@ -34,6 +34,8 @@ from p5rec.language.faithfulness import measure_faithfulness
 from p5rec.language.generate import write
 from p5rec.language.reviews import known_of
 from p5rec.language.support import Records
+from p5rec.language.vocabulary import FUNCTION_WORDS
+from p5rec.language.words import words
 from p5rec.model.backbone import PromptBatch
 from p5rec.model.recipe import Recipe
 from p5rec.prompting.rendering import render_prompt
@@ -241,35 +243,26 @@ def measured(
     texts: Sequence[str], references: Sequence[str], rows: Sequence[dict[str, Any]]
 ) -> dict[str, float]:
     """Measures of likeness, variety and truth of texts."""
-    import sacrebleu
-    from rouge_score.rouge_scorer import RougeScorer
-
-    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"])
-    rouge = [scorer.score(*pair) for pair in zip(references, texts, strict=True)]
     records = [Records([row["title"], row["item_summary"], row["user_summary"]]) for row in rows]
     item_alone = [Records([row["title"], row["item_summary"]]) for row in rows]
-    likeness = {
-        name: float(np.mean([one[key].fmeasure for one in rouge]))
-        for name, key in (("rouge1", "rouge1"), ("rouge2", "rouge2"), ("rougeL", "rougeL"))
-    }
-    words = [text.lower().split() for text in texts]
-    pairs = [pair for one in words for pair in itertools.pairwise(one)]
-    alone = [word for one in words for word in one]
     return {
         name: round(value, 4)
         for name, value in {
-            **likeness,
-            "bleu4": sacrebleu.corpus_bleu(list(texts), [list(references)]).score,
+            **text_measures.likeness(texts, references),
+            **text_measures.variety(texts),
+            **text_measures.features(texts, [telling(row) for row in rows]),
             "claim_precision": _supported(records, texts),
             "claim_precision_item_alone": _supported(item_alone, texts),
             "claims": sum(len(one.claims(text)) for one, text in zip(records, texts, strict=True))
             / len(texts),
-            "unique_sentences": len(set(texts)) / len(texts),
-            "distinct1": len(set(alone)) / len(alone),
-            "distinct2": len(set(pairs)) / len(pairs),
-            "words": len(alone) / len(texts),
         }.items()
     }
+
+
+def telling(row: dict[str, Any]) -> set[str]:
+    """The features that a reference names: its words that the item's own summary has too."""
+    said = set(words(row["explanation"])) & set(words(f"{row['title']} {row['item_summary']}"))
+    return said - FUNCTION_WORDS
 
 
 def _supported(records: Sequence[Records], texts: Sequence[str]) -> float:
