@@ -29,12 +29,10 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events, Histories
 from p5rec.data.splits import Cases, Split, leave_one_out
 from p5rec.evaluation.metrics import evaluate_ranking
-from p5rec.model.recipe import Recipe
 from p5rec.recommender import Recommender
 
 K = 10
 SHARE = 0.05
-PRIOR_STEPS = 0.4
 RATES = (0.5, 1.0, 3.0, 10.0)
 
 
@@ -185,20 +183,12 @@ def fitted(task: Task, name: str, given: argparse.Namespace) -> Recommender:
         return Recommender.from_pretrained(place)
     say(f"fitting on {name}")
     seen = task.split.train if given.part == "validation" else task.seen
-    made = Recommender.from_base(given.recipe, recipe=recipe(given.recipe)).fit(
+    made = Recommender.from_base(given.recipe).fit(
         seen, task.warm, seed=given.seed, max_minutes=given.minutes
     )
     if place is not None:
         made.save_pretrained(place)
     return made
-
-
-def recipe(name: str) -> Recipe:
-    """A recipe whose history prior learns in steps of its own: minutes are enough."""
-    found = Recipe.load(name)
-    tasks = {"prior": PRIOR_STEPS, **found.training.tasks}
-    training = found.training.model_copy(update={"tasks": tasks})
-    return found.model_copy(update={"training": training})
 
 
 def save(found: dict[str, Any], given: argparse.Namespace) -> None:

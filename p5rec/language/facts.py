@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -101,6 +102,14 @@ class ItemFacts:
         if row not in self._labels:
             self._labels[row] = self._label(row)
         return self._labels[row]
+
+    def has_own_name(self, row: int) -> bool:
+        """Whether no other item is called the same, so that what is said of the name holds."""
+        return self._named[self.label(row)] == 1
+
+    @cached_property
+    def _named(self) -> Counter[str]:
+        return Counter(self.label(row) for row in range(len(self._ids)))
 
     def title(self, row: int) -> str:
         """The item's title as it can be said; empty if there is none."""

@@ -168,9 +168,13 @@ class Writer:
         return [entry for entry in _one_an_attribute(shared) if self.facts.is_telling(entry)]
 
     def again(self, item: int, times: int, *, ago: int | None = None) -> list[Sentence]:
-        """How often the person chose the item itself, and, where it was often, how long ago."""
+        """How often the person chose the item itself, and, where it was often, how long ago.
+
+        Where other items are called the same, a reader would count them too, so it has no name.
+        """
         label = self.facts.label(item)
-        return self._say("again" if label else "again_it", item=label, times=(times, ago))
+        named = label and self.facts.has_own_name(item)
+        return self._say("again" if named else "again_it", item=label, times=(times, ago))
 
     def alike(self, shared: Shared) -> list[Sentence]:
         """One attribute that the item shares with one item of the history."""

@@ -131,3 +131,19 @@ def test_explanations_need_no_torch() -> None:
     code = "\n".join(f"import p5rec.language.{module}" for module in modules)
     code += "\nimport sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_how_often_an_item_was_chosen_is_said_of_its_name_only_where_no_other_has_it() -> None:
+    table = pa.table(
+        {
+            "item_id": ["cola", "lemon", "tea"],
+            "categories": [["Soft Drinks"], ["Soft Drinks"], ["Tea"]],
+            "variant": ["2 l", "2 l", None],
+        }
+    )
+    drinks = Catalogue.from_table(table)
+    for item, named in ((0, False), (1, False), (2, True)):
+        evidence = Evidence(item, -1.0, (EvidenceEvent(4, item, 0.7, 3, 3),), ())
+        (sentence,) = plain_sentences(drinks, evidence, verb="bought")
+        assert "3 times" in sentence
+        assert (facts_of(drinks).label(item) in sentence) == named
