@@ -86,7 +86,9 @@ def speed(bundles: dict[str, Path], data: Path) -> dict[str, Any]:
     details = {}
     for name, bundle in bundles.items():
         recommender = Recommender.from_pretrained(bundle)
-        cases = recommender.held_out(events_of(name, data))
+        events = events_of(name, data)
+        there = recommender.catalogue.rows_of(events.table["item_id"]) >= 0
+        cases = recommender.held_out(events.select(there))
         chosen = np.random.default_rng(0).permutation(len(cases))[:SPEED_CASES]
         histories = cases.histories.take(chosen)
         ranked = recommender.rank(histories, k=10)

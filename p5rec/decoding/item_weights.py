@@ -16,11 +16,6 @@ LARGEST = 15.0
 """Log-weights are bounded, so that their exponentials stay in float32."""
 
 
-CAUTION = 0.5
-"""So much less is a cold item's log-weight outside training: for a sixth of the cold items that
-would be found, twice as many of the others stay where they were."""
-
-
 class ItemWeights(nn.Module):
     """A small network from features of a (context, item) pair to the log of the item's weight.
 
@@ -65,8 +60,6 @@ class ItemWeights(nn.Module):
             inputs = torch.where(cold[:, None], unknown, inputs)
         inputs = (inputs - self.mean) / self.scale
         weights: Tensor = self.layers(inputs).squeeze(1)
-        if cold is not None and not self.training:
-            weights = weights - CAUTION * cold
         return weights.clamp(-2 * LARGEST, LARGEST)
 
     @torch.no_grad()

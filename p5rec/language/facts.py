@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
+from html import unescape
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -34,10 +35,10 @@ def speak(text: str) -> str:
 
     >>> speak("<b>FLUID MILK</b> (WHITE"), speak("1/2 GAL."), speak("Dr. {Pepper}")
     ('Fluid Milk (White)', '1/2 gal', 'Dr Pepper')
-    >>> speak(".75 oz")
-    '0.75 oz'
+    >>> speak(".75 oz"), speak("Burt&#39;s Bees")
+    ('0.75 oz', "Burt's Bees")
     """
-    plain = _POINT.sub("0.", _MARKUP.sub(" ", text[: 4 * LONGEST]))
+    plain = _POINT.sub("0.", _MARKUP.sub(" ", unescape(text[: 4 * LONGEST])))
     plain = " ".join(_SIGNS.sub(" ", plain).split())
     if plain.isupper():
         plain = plain.lower() if plain[0].isdigit() else _CAPITALS.sub(_capitalised, plain)
