@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -18,11 +19,16 @@ from p5rec.cli.shipped import list_shipped
 from p5rec.data.loading import load_catalogue
 from p5rec.decoding.adapter_files import CARD, WEIGHTS, find_adapter, open_adapter
 from p5rec.errors import BundleError
+from p5rec.language.explanation_prompt import explanation_templates, explanation_values
+from p5rec.language.facts import facts_of
 from p5rec.language.generate import stream, write
 from p5rec.model.backbone import PromptBatch
 from p5rec.model.recipe import Recipe
+from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.templates import load_templates
 from p5rec.prompting.tokenizer_training import train_tokenizer
+from p5rec.training.batch import WalkBatch
+from p5rec.training.objective import Objective
 
 RECIPE = """
 [base]
@@ -105,6 +111,45 @@ def test_training_moved_the_trust_and_the_last_layer_alone(world: dict[str, Any]
         name.split("model.layers.")[1].split(".")[0] for name in stored if "model.layers." in name
     }
     assert layers == {"1"}, "LoRA in the last of two layers"
+
+
+def test_item_rows_learn_nothing_from_what_they_say(loaded: Recommender) -> None:
+    """With LoRA in the last layers alone, no gradient goes through the layers below."""
+    model = loaded.model
+    backbone = model.scorer.backbone
+    prompts = PromptBatch.from_prompts([model.encoder.items(np.array([0, 1]))])
+    row, last = torch.tensor([0]), prompts.lengths - 1
+    for learns in (False, True):
+        backbone.table.learns_inputs = learns
+        hidden = backbone.follow(prompts, row, last, torch.tensor([[5]]))
+        (gradient,) = torch.autograd.grad(hidden.sum(), backbone.table.items, allow_unused=True)
+        assert (gradient is not None) == learns
+    backbone.table.learns_inputs = False
+
+
+def test_prompts_of_explanations_tell_names(loaded: Recommender) -> None:
+    catalogue, templates = loaded.catalogue, loaded.model.templates
+    named = explanation_templates(templates, names=True)
+    assert named
+    assert not set(named) & set(explanation_templates(templates, names=False))
+    oats, honey = catalogue.rows_of(["oats", "honey"]).tolist()
+    values = explanation_values(facts_of(catalogue), honey, [oats], "nothing known")
+    for template in named:
+        texts = [getattr(part, "text", "") for part in render_prompt(template, values)]
+        assert {"Clear honey", "Rolled oats"} <= set(texts)
+
+
+def test_half_precision_is_near_the_whole(world: dict[str, Any], loaded: Recommender) -> None:
+    model = loaded.model
+    batch = WalkBatch.one_each([model.encoder.items(np.array([0, 1]))], [2])
+    with torch.no_grad():
+        whole, half = (
+            Objective(model.scorer, precision=kind)(batch)
+            for kind in (torch.float32, torch.bfloat16)
+        )
+    assert half.dtype == torch.float32
+    assert float(half) == pytest.approx(float(whole), abs=0.05)
+    assert float(half) != float(whole), "rounded on the way"
 
 
 def test_it_holds_weights_and_no_data(world: dict[str, Any]) -> None:
