@@ -24,10 +24,12 @@ from p5rec.model.recipe import Adapter, Base, Mini, Recipe
 from p5rec.model.vocabulary import Vocabulary
 from p5rec.prompting.templates import load_templates
 
-FAMILIES = ("gpt2", "t5", "llama")
+PRETRAINED = ("gpt2", "t5", "llama")
+FAMILIES = (*PRETRAINED, "bert")
 TARGETS = {
     "gpt2": ("c_attn", "c_proj", "c_fc"),
     "t5": ("q", "v", "wi", "wo"),
+    "bert": ("query", "value", "dense"),
     "llama": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
 }
 BASE_SIZE = 20

@@ -14,11 +14,14 @@ from typing import Any
 import torch
 import transformers
 from safetensors import SafetensorError
+from torch import nn
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
+    BertConfig,
+    BertLMHeadModel,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -79,6 +82,8 @@ def make_mini(base: Base, vocabulary: int, *, seed: int) -> PreTrainedModel:
             return GPT2LMHeadModel(_gpt2_config(base.mini, vocabulary))
         if base.family == "t5":
             return T5ForConditionalGeneration(_t5_config(base.mini, vocabulary))
+        if base.family == "bert":
+            return _without_transform(BertLMHeadModel(_bert_config(base.mini, vocabulary)))
         return LlamaForCausalLM(_llama_config(base.mini, vocabulary))
 
 
@@ -97,6 +102,33 @@ def _gpt2_config(mini: Mini, vocabulary: int) -> GPT2Config:
         bos_token_id=0,
         eos_token_id=0,
     )
+
+
+def _bert_config(mini: Mini, vocabulary: int) -> BertConfig:
+    """BERT as a decoder: layers are normalised after what they add, as in SASRec."""
+    return BertConfig(
+        vocab_size=vocabulary,
+        hidden_size=mini.width,
+        num_hidden_layers=mini.layers,
+        num_attention_heads=mini.heads,
+        intermediate_size=mini.feed_forward,
+        max_position_embeddings=mini.positions,
+        type_vocab_size=1,
+        hidden_act="gelu_pytorch_tanh",
+        hidden_dropout_prob=mini.dropout,
+        attention_probs_dropout_prob=0.0,
+        is_decoder=True,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=None,
+    )
+
+
+def _without_transform(model: BertLMHeadModel) -> BertLMHeadModel:
+    """Without the layer before BERT's head: states meet the rows of tokens directly."""
+    model.cls.predictions.transform = nn.Identity()
+    model.cls.predictions.bias.requires_grad_(False)
+    return model
 
 
 def _t5_config(mini: Mini, vocabulary: int) -> T5Config:

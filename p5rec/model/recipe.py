@@ -24,7 +24,7 @@ from p5rec.errors import RecipeError, SemanticIDError
 from p5rec.ids.scheme import Kind, Leaves, Scheme, VectorKind
 from p5rec.prompting.placeholders import Task as PromptedTask
 
-Family = Literal["gpt2", "llama", "t5"]
+Family = Literal["bert", "gpt2", "llama", "t5"]
 Task = PromptedTask | Literal["prior"]
 Share = NonNegativeFloat
 
@@ -66,6 +66,11 @@ class Base(_Section):
     def _one_source(self) -> Base:
         if (self.name is None) == (self.mini is None):
             raise ValueError("give either name (a hub name or folder) or mini (a size)")
+        if self.family == "bert" and self.mini is None:
+            raise ValueError(
+                "family 'bert' is for minis alone: a pretrained BERT looks at what comes after, "
+                "and cannot be walked with. Give mini (a size), or a model of another family"
+            )
         return self
 
 

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
-from tiny_worlds import FAMILIES, assembled, groceries, mini_base, round_trip_histories
+from tiny_worlds import FAMILIES, PRETRAINED, assembled, groceries, mini_base, round_trip_histories
 
 from p5rec.decoding.history_index import HistoryIndex
 from p5rec.decoding.storage import load_model, save_model
@@ -46,7 +46,7 @@ def stored(folder, family):
     return BaseModel(model, tokenizer)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_a_local_folder_is_loaded_as_it_is(tmp_path, family):
     made = stored(tmp_path, family)
     loaded = load_base(Base(family=family, name=str(tmp_path)), texts=(), seed=0)
@@ -55,8 +55,8 @@ def test_a_local_folder_is_loaded_as_it_is(tmp_path, family):
     assert loaded.size == made.size
 
 
-@pytest.mark.parametrize("found", FAMILIES)
-@pytest.mark.parametrize("said", FAMILIES)
+@pytest.mark.parametrize("found", PRETRAINED)
+@pytest.mark.parametrize("said", PRETRAINED)
 def test_another_family_than_the_recipe_says_is_refused(tmp_path, said, found):
     stored(tmp_path, found)
     base = Base(family=said, name=str(tmp_path))
@@ -69,7 +69,7 @@ def test_another_family_than_the_recipe_says_is_refused(tmp_path, said, found):
         load_base(base, texts=(), seed=0)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_a_base_that_is_nowhere_is_refused_with_a_remedy(family, tmp_path):
     for name in ("no-such-owner/no-such-model", str(tmp_path / "nowhere")):
         with pytest.raises(RecipeError) as caught:

@@ -65,7 +65,7 @@ def test_the_smallest_recipe_is_enough():
         (BASE + "[decoding]\nbeams = 2.5\n", r"decoding\.beams"),
         (BASE + '[prompting]\npositions = "token"\n', r"prompting\.positions"),
         ('[adapter]\nmethod = "full"\n', r"base: Field required"),
-        ('[base]\nfamily = "bert"\nname = "x"\n', r"base\.family: .*'gpt2', 'llama' or 't5'"),
+        ('[base]\nfamily = "mamba"\nname = "x"\n', r"base\.family: .*'gpt2', 'llama' or 't5'"),
         ('[base]\nfamily = "gpt2"\n', r"base: .*either name .* or mini"),
         ('[base]\nfamily = "gpt2"\nname = "x"\nmini = {}\n', r"base: .*either name .* or mini"),
         ('[base]\nfamily = "gpt2"\nmini = { width = -1 }\n', r"base\.mini\.width"),
