@@ -127,7 +127,6 @@ def _bert_config(mini: Mini, vocabulary: int) -> BertConfig:
 def _without_transform(model: BertLMHeadModel) -> BertLMHeadModel:
     """Without the layer before BERT's head: states meet the rows of tokens directly."""
     model.cls.predictions.transform = nn.Identity()
-    model.cls.predictions.bias.requires_grad_(False)
     return model
 
 

@@ -50,6 +50,10 @@ def extend_base(base: BaseModel, rows: Tensor, adapter: Adapter) -> ItemModel:
     weight = model.get_input_embeddings().weight
     with torch.no_grad():
         weight[base_size:] = rows.to(weight.dtype)
+    bias = getattr(model.get_output_embeddings(), "bias", None)
+    if bias is not None:
+        # States meet the rows of tokens without one.
+        bias.requires_grad_(False)
     random = use_cheap_dropout(model)
     use_compiled_gelu(model)
     if adapter.method == "full":
