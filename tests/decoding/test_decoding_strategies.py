@@ -159,6 +159,17 @@ def test_diversity_takes_what_is_unlike():
     assert likeness(trie, items[:4], np.zeros(4, np.int64)).tolist() == [1, 1, 1, 0]
 
 
+def test_presets_are_what_their_names_promise():
+    """Changing one changes what users of it get: say so in the changelog."""
+    assert {
+        "explorer": Strategy("sample", nucleus=0.9),
+        "conservative": Strategy(beams=5),
+        "newcomer": Strategy("sample", temperature=1.2),
+        "regular": Strategy("greedy"),
+        "diverse": Strategy(diversity=0.3),
+    } == PRESETS
+
+
 @pytest.mark.parametrize("family", ["gpt2", "t5"])
 @pytest.mark.parametrize("name", [*PRESETS, "auto"])
 def test_presets_in_batches_equal_single_calls(family, name):
