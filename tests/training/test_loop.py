@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,8 @@ def pressing(run, times, step):
                 if count[0] == step:
                     for _ in range(times):
                         signal.raise_signal(signal.SIGINT)
+                        # Two signals that wait at the same time are one.
+                        time.sleep(0.01)
                 return plan.make(chosen, rng)
 
             return dataclasses.replace(plan, make=make)
