@@ -5,7 +5,6 @@ import math
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -158,8 +157,6 @@ def pressing(run, times, step):
                 if count[0] == step:
                     for _ in range(times):
                         signal.raise_signal(signal.SIGINT)
-                        # Two signals that wait at the same time are one.
-                        time.sleep(0.01)
                 return plan.make(chosen, rng)
 
             return dataclasses.replace(plan, make=make)
@@ -167,6 +164,15 @@ def pressing(run, times, step):
     return dataclasses.replace(run, tasks={**run.tasks, "next_item": Pressed()})
 
 
+@pytest.fixture
+def listening():
+    """Ctrl-C is heard, as it is not in what a shell runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_saves_after_the_step_and_the_run_can_go_on(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_SAVES", math.inf)
     before = signal.getsignal(signal.SIGINT)
@@ -180,6 +186,7 @@ def test_ctrl_c_saves_after_the_step_and_the_run_can_go_on(whole, tmp_path, monk
     assert equal(weights(again), whole["gpt2"][0])
 
 
+@pytest.mark.usefixtures("listening")
 def test_a_second_ctrl_c_does_not_wait(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_SAVES", math.inf)
     before = signal.getsignal(signal.SIGINT)
