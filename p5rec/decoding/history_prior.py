@@ -200,10 +200,11 @@ class HistoryPrior(nn.Module):
         total = mass.new_zeros(features.n_contexts).index_add(0, of_context, mass)
         leaves = self.leaf_of_item[items]
         wanted = context * self.n_nodes[-1] + leaves
-        at = torch.searchsorted(keys, wanted).clamp(max=max(len(keys) - 1, 0))
-        known = (keys[at] == wanted) if len(keys) else torch.zeros_like(wanted, dtype=torch.bool)
+        # Past the last pair stands one that nothing asks for.
+        at = torch.searchsorted(keys, wanted)
+        known = torch.cat([keys, keys.new_full((1,), -1)])[at] == wanted
+        own = torch.where(known, torch.cat([mass, mass.new_zeros(1)])[at], 0.0)
         share: Tensor = getattr(self, f"log_share_{len(self.n_nodes)}")
-        own = torch.where(known, mass[at], 0.0) if len(keys) else mass.new_zeros(len(items))
         return torch.log(share[leaves].exp() + own) - torch.log1p(total[context])
 
     def standardise(self, features: HistoryFeatures) -> None:
