@@ -110,7 +110,8 @@ class AssembledModel:
             end=int(base.tokenizer.eos_token_id),
             longest_text=recipe.prompting.text,
         )
-        scorer = ItemScorer(item_model.backbone, vocabulary, trie, prior)
+        full = recipe.scoring.softmax == "full"
+        scorer = ItemScorer(item_model.backbone, vocabulary, trie, prior, full=full)
         return cls(
             recipe, catalogue, ids, templates, base, item_model, scorer, encoder, fingerprint
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 from p5rec.decoding.choosing import TIE, Best, Chooser, Step
 from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.history_prior import Contexts
-from p5rec.decoding.scorer import ItemScorer
+from p5rec.decoding.scorer import NOT_FINITE, ItemScorer
 from p5rec.decoding.trie import Trie
 from p5rec.errors import DecodingError
 from p5rec.model.backbone import Prefix, PromptBatch, WalkState
@@ -79,7 +79,8 @@ def begin(
     n_prompts, longest, _ = prompts.ids.shape
     n_new = n_prompts * (longest - (0 if prefix is None else len(prefix.ids)))
     n_first, ahead = scorer.trie.n_nodes(1), None
-    if n_prompts == 1 and scorer.depth > 1 and scorer.backbone.makes_ahead(n_new, n_first):
+    walks = scorer.depth > 1 and not scorer.full
+    if n_prompts == 1 and walks and scorer.backbone.makes_ahead(n_new, n_first):
         ahead = scorer.tokens_of_nodes(0, torch.arange(n_first, device=prompts.ids.device))
     return scorer.backbone.begin(prompts, prefix, ahead)
 
@@ -95,21 +96,29 @@ def walk_on(
     contexts: Contexts | None = None,
     excluded: Excluded | None = None,
 ) -> Found:
-    """:func:`walk` from prompts that are encoded already; uses ``state`` up."""
+    """:func:`walk` from prompts that are encoded already; uses ``state`` up.
+
+    With a full softmax, contexts have to be whole; without any the network has all the say.
+    """
     n_prompts, trie = len(hidden), scorer.trie
     if excluded is None and trie.live is not None:
         excluded = Excluded(trie, [np.empty(0, dtype=np.int64)] * n_prompts)
+    if scorer.full and contexts is None:
+        contexts = scorer.foresee(hidden[:, 0], None)
+    whole = contexts is not None and contexts.whole
     nodes = torch.zeros(n_prompts, 1, dtype=torch.int64, device=hidden.device)
     scores = torch.zeros(n_prompts, 1, dtype=torch.float64, device=hidden.device)
     span = scorer.children_of(0, nodes)
     for level in range(trie.depth):
-        step = _step(scorer, level, nodes, span, hidden, scores, contexts, excluded)
+        states = None if whole else hidden
+        step = _step(scorer, level, nodes, span, states, scores, contexts, excluded)
         places, scores = chooser.choose(step)
         parents = places // step.children.shape[2]
         nodes = step.children.flatten(1).gather(1, places)
         if level < trie.depth - 1:
             span = scorer.children_of(level + 1, nodes)
-            hidden = _extend(scorer, state, level, parents, nodes, span[1])
+            if not whole:
+                hidden = _extend(scorer, state, level, parents, nodes, span[1])
     return _found(trie, nodes, scores, k)
 
 
@@ -143,7 +152,7 @@ def _step(
     level: int,
     nodes: Tensor,
     span: tuple[Tensor, Tensor],
-    hidden: Tensor,
+    hidden: Tensor | None,
     scores: Tensor,
     contexts: Contexts | None,
     excluded: Excluded | None,
@@ -156,7 +165,7 @@ def _step(
     log_probs = scorer.child_log_probs(
         level,
         nodes.flatten(),
-        hidden.flatten(0, 1),
+        None if hidden is None else hidden.flatten(0, 1),
         context=prompt,
         contexts=contexts,
         span=(first.flatten(), width.flatten()),
@@ -164,10 +173,7 @@ def _step(
     ).view(n_prompts, slots, -1)
     # Logarithms of probabilities are at most 0; the largest of some with NaN is NaN.
     if not log_probs.max() <= 0:
-        raise DecodingError(
-            "the model gave a score that is not finite. Its weights are damaged or training "
-            "diverged; load another bundle or train again with a lower learning rate."
-        )
+        raise DecodingError(NOT_FINITE)
     log_probs = log_probs.to(torch.float64)
     if excluded is not None:
         closed = excluded.closed(level, first, width, children)

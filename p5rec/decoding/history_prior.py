@@ -41,6 +41,10 @@ class Contexts(Protocol):
     def trust(self, level: int) -> Tensor | None:
         """What the network's logits are multiplied with; None leaves them as they are."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether the biases say all, so that the network's states are not needed."""
+
 
 @dataclass(frozen=True)
 class SparseBiases:
@@ -74,6 +78,7 @@ class HistoryContexts:
 
     prior: HistoryPrior
     histories: SparseBiases
+    whole = False
 
     def bias(self, *, level: int, context: Tensor, first: Tensor, width: Tensor) -> Tensor:
         """As in :class:`Contexts`."""
@@ -206,6 +211,34 @@ class HistoryPrior(nn.Module):
         own = torch.where(known, torch.cat([mass, mass.new_zeros(1)])[at], 0.0)
         share: Tensor = getattr(self, f"log_share_{len(self.n_nodes)}")
         return torch.log(share[leaves].exp() + own) - torch.log1p(total[context])
+
+    def item_probs(self, features: HistoryFeatures) -> Tensor:
+        """The probability of every item by the masses alone, in the order of the leaves.
+
+        As in :meth:`log_probs`.
+
+        :return: ``float[C, N]``.
+        """
+        keys = torch.from_numpy(features.keys[-1]).to(self.history.device)
+        mass = self._item_masses(features)
+        share: Tensor = getattr(self, f"log_share_{len(self.n_nodes)}")
+        flat = share.exp().repeat(features.n_contexts).index_add(0, keys, mass)
+        items = flat.view(features.n_contexts, -1)
+        return items / items.sum(1, keepdim=True)
+
+    def mixed_with(self, network: Tensor, features: HistoryFeatures) -> Tensor:
+        """What a network and the masses make of every item together, ``float[C, N]``.
+
+        The network has a share of the say (:attr:`trust`), and that about what is new to the user:
+        how often own items are chosen again the prior has counted.
+
+        :param network: the probabilities that the network gives, in the order of the leaves.
+        """
+        own = torch.from_numpy(features.keys[-1][features.own[-1]]).to(network.device)
+        new = network.flatten().index_fill(0, own, 0).view_as(network)
+        new = new / new.sum(1, keepdim=True).clamp_min(LEAST)
+        share = 1.0 if self.trust is None else self.trust[-1]
+        return share * new + (1 - share) * self.item_probs(features)
 
     def standardise(self, features: HistoryFeatures) -> None:
         """Take the spread of what the networks see from a sample of contexts."""

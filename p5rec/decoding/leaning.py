@@ -36,6 +36,7 @@ class Leaning:
     """
 
     biases: SparseBiases
+    whole = False
 
     @classmethod
     def of(cls, trie: Trie, leans: Sequence[Lean | None], device: torch.device) -> Leaning:
@@ -85,6 +86,11 @@ class Together:
     def trust(self, level: int) -> Tensor | None:
         """As in :class:`Contexts`: that of the first part which has one."""
         return next((own for part in self.parts if (own := part.trust(level)) is not None), None)
+
+    @property
+    def whole(self) -> bool:
+        """As in :class:`Contexts`."""
+        return any(part.whole for part in self.parts)
 
 
 def _log_mean(score: FloatArray, starts: IntArray, size: NDArray[np.integer]) -> FloatArray:

@@ -15,6 +15,7 @@ from p5rec.data.events import Histories
 from p5rec.decoding.beam import Found, begin, walk_on
 from p5rec.decoding.diversity import most_marginal
 from p5rec.decoding.excluded import Excluded
+from p5rec.decoding.history_index import HistoryFeatures
 from p5rec.decoding.history_prior import Contexts
 from p5rec.decoding.leaning import Lean, Leaning, Together
 from p5rec.decoding.node_mask import NodeMask
@@ -94,8 +95,7 @@ class NextItemRanker:
         )
         for users in self._batches(histories, chosen.strategies):
             own = histories.take(users)
-            contexts = self._conditions(own if prior else None, users, chosen)
-            part = self._walk(own, users, k, beams or self.beams, chosen, contexts)
+            part = self._walk(own, users, k, beams or self.beams, chosen, prior=prior)
             found.items[users], found.scores[users] = part.items, part.scores
         return found
 
@@ -125,16 +125,20 @@ class NextItemRanker:
             asked = np.flatnonzero(place[owner] >= 0)
             context = torch.from_numpy(place[owner[asked]])
             part = histories.take(users)
-            texts, same = _distinct(self.prompts(part))
-            found = self.scorer.score(
-                PromptBatch.from_prompts(texts).to(self.scorer.backbone.device),
-                torch.from_numpy(same)[context],
-                torch.from_numpy(items[asked]),
-                context=context,
-                contexts=self.contexts(part),
-            )
+            found = self._score(part, torch.from_numpy(items[asked]), context)
             scores[asked] = found.cpu().numpy()
         return scores
+
+    def _score(self, histories: Histories, items: Tensor, context: Tensor) -> Tensor:
+        scorer, device = self.scorer, self.scorer.backbone.device
+        texts, same = _distinct(self.prompts(histories))
+        prompts, rows = PromptBatch.from_prompts(texts).to(device), torch.from_numpy(same)
+        if not scorer.full:
+            contexts = self.contexts(histories)
+            return scorer.score(prompts, rows[context], items, context=context, contexts=contexts)
+        _, hidden = begin(scorer, prompts)
+        known = scorer.foresee(hidden[rows, 0], self._features(histories))
+        return known.log_probs(context, scorer.leaf_of_item[items])
 
     def prompts(self, histories: Histories) -> list[EncodedPrompt]:
         """The encoded prompt of each history: the head and the newest events."""
@@ -144,19 +148,24 @@ class NextItemRanker:
 
     def contexts(self, histories: Histories) -> Contexts | None:
         """What the history prior makes of each history; None without a prior."""
+        prior, features = self.scorer.prior, self._features(histories)
+        return None if prior is None or features is None else prior.contexts(features)
+
+    def _features(self, histories: Histories) -> HistoryFeatures | None:
         prior = self.scorer.prior
         if prior is None:
             return None
-        index = prior.index(histories)
-        return prior.contexts(index.features(np.arange(len(histories)), histories.lengths))
+        return prior.index(histories).features(np.arange(len(histories)), histories.lengths)
 
     def _conditions(
-        self, histories: Histories | None, users: IntArray, chosen: Selection
+        self, histories: Histories | None, hidden: Tensor, users: IntArray, chosen: Selection
     ) -> Contexts | None:
-        """The history prior of some users and what their walks lean to."""
+        """What walks from ``hidden`` know beforehand: of histories (None: nothing) and leanings."""
         found: list[Contexts] = []
-        known = None if histories is None else self.contexts(histories)
-        if known is not None:
+        if self.scorer.full:
+            features = None if histories is None else self._features(histories)
+            found.append(self.scorer.foresee(hidden, features))
+        elif histories is not None and (known := self.contexts(histories)) is not None:
             found.append(known)
         if chosen.leans:
             leans = [chosen.leans[user] for user in users.tolist()]
@@ -170,7 +179,8 @@ class NextItemRanker:
         k: int,
         beams: int,
         chosen: Selection,
-        contexts: Contexts | None,
+        *,
+        prior: bool,
     ) -> Found:
         """One batch, all of the same strategy."""
         strategy = chosen.strategies[users[0]]
@@ -181,13 +191,14 @@ class NextItemRanker:
         prompts = [mine if one is None else one for one, mine in zip(given, own, strict=True)]
         with torch.inference_mode():
             state, hidden = self._begin(prompts, own=all(prompt is None for prompt in given))
+            known = histories if prior else None
             found = walk_on(
                 self.scorer,
                 state,
                 hidden,
                 strategy.chooser(wanted, beams=beams, seeds=_seeds(histories, chosen.seed)),
                 k=wanted,
-                contexts=contexts,
+                contexts=self._conditions(known, hidden[:, 0], users, chosen),
                 excluded=self._excluded(at, chosen),
             )
         return self._spread(found, k, strategy.diversity) if strategy.diversity else found

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
+from p5rec.decoding.full_softmax import ItemProbabilities
+from p5rec.decoding.history_index import HistoryFeatures
 from p5rec.decoding.history_prior import Contexts, HistoryPrior
 from p5rec.decoding.trie import Trie
 from p5rec.errors import DecodingError
@@ -23,19 +25,33 @@ from p5rec.model.vocabulary import Vocabulary
 CHUNK = 2**22
 """Gathered children (rows × width) scored at once: bounds memory to about 1 GiB at width 64."""
 
+NOT_FINITE = (
+    "the model gave a score that is not finite. Its weights are damaged or training diverged; "
+    "load another bundle or train again with a lower learning rate."
+)
+
 
 class ItemScorer(nn.Module):
     """Log-probabilities of the children of trie nodes, given hidden states and history.
 
     The probability of an item is the product, over the levels of its semantic ID, of a softmax
     over the codes that can follow: a tree-structured (hierarchical) softmax as in Morin and
-    Bengio (2005), exact and normalised over the catalogue.
+    Bengio (2005), exact and normalised over the catalogue. Or, where it is ``full``, that of one
+    softmax over all items from the state at the prompt's end, an item's vector being that of its
+    position in a prompt; a node is then as likely as the items under it together.
     """
 
     def __init__(
-        self, backbone: Backbone, vocabulary: Vocabulary, trie: Trie, prior: HistoryPrior | None
+        self,
+        backbone: Backbone,
+        vocabulary: Vocabulary,
+        trie: Trie,
+        prior: HistoryPrior | None,
+        *,
+        full: bool = False,
     ) -> None:
         super().__init__()
+        self.full = full
         self.backbone = backbone
         self.prior = prior
         self.trie = trie
@@ -50,8 +66,12 @@ class ItemScorer(nn.Module):
             (int(vocabulary.token_ids(level, np.zeros(1, np.int64))[0]), size)
             for level, size in enumerate(vocabulary.sizes)
         ]
+        if full:
+            items = torch.from_numpy(np.asarray(trie.item_of_leaf, dtype=np.int64))
+            self.register_buffer("leaf_tokens", self.path_tokens(items), persistent=False)
 
     leaf_of_item: Tensor
+    leaf_tokens: Tensor
 
     def _hold(self, name: str, array: NDArray[np.int32]) -> None:
         self.register_buffer(name, torch.from_numpy(array), persistent=False)
@@ -98,7 +118,7 @@ class ItemScorer(nn.Module):
         self,
         level: int,
         nodes: Tensor,
-        hidden: Tensor,
+        hidden: Tensor | None,
         *,
         context: Tensor | None = None,
         contexts: Contexts | None = None,
@@ -108,7 +128,7 @@ class ItemScorer(nn.Module):
         """Log-probability of each child of each row's node.
 
         :param nodes: a node at depth ``level`` for each row, ``int64[R]``.
-        :param hidden: the model's state there, ``float[R, d]``.
+        :param hidden: the model's state there, ``float[R, d]``; None where ``contexts`` say all.
         :param context: which of ``contexts`` each row belongs to; without it no bias is
             added.
         :param span: what :meth:`children_of` says of the nodes, where it is known already.
@@ -119,19 +139,48 @@ class ItemScorer(nn.Module):
         first, width = span or self.children_of(level, nodes)
         columns = torch.arange(int(width.max()), device=nodes.device)
         outside = columns >= width[:, None]
-        if level == 0:
-            rows = self._rows(0, columns)
-            logits = hidden @ rows.T
-        else:
+        known = None if context is None else contexts
+        logits = torch.zeros((), device=nodes.device)
+        if hidden is not None:
             if children is None:
                 children = torch.where(outside, first[:, None], first[:, None] + columns)
-            rows = self._rows(level, children)
-            logits = _Products.apply(rows, hidden)  # type: ignore[no-untyped-call]
-        if contexts is not None and context is not None:
-            trust = contexts.trust(level)
+            logits = self._logits(level, columns if level == 0 else children, hidden)
+            trust = None if known is None else known.trust(level)
             logits = logits if trust is None else logits * trust
-            logits = logits + contexts.bias(level=level, context=context, first=first, width=width)
+        if known is not None and context is not None:
+            logits = logits + known.bias(level=level, context=context, first=first, width=width)
         return torch.log_softmax(logits.masked_fill(outside, -torch.inf), dim=-1)
+
+    def _logits(self, level: int, children: Tensor, hidden: Tensor) -> Tensor:
+        """What states say of children: ``int[R, W]``, or at the root ``int[W]``."""
+        rows = self._rows(level, children)
+        if children.dim() == 1:
+            return hidden @ rows.T
+        found: Tensor = _Products.apply(rows, hidden)  # type: ignore[no-untyped-call]
+        return found
+
+    def item_log_probs(self, hidden: Tensor) -> Tensor:
+        """The full softmax: log-probability of every item after each prompt.
+
+        :param hidden: states at the ends of prompts, ``float[C, d]``.
+        :return: in the order of the leaves, ``float[C, N]``.
+        """
+        return torch.log_softmax(hidden @ self.backbone.table.positions(self.leaf_tokens).T, dim=-1)
+
+    def foresee(self, hidden: Tensor, features: HistoryFeatures | None) -> ItemProbabilities:
+        """What the full softmax and the history prior make of every item together.
+
+        :param hidden: states at the ends of prompts, ``float[C, d]``.
+        :param features: of the history of each; None leaves the prior out.
+        :raises DecodingError: if a probability is not finite.
+        """
+        probs = self.item_log_probs(hidden).exp()
+        if not torch.isfinite(probs).all():
+            raise DecodingError(NOT_FINITE)
+        if self.prior is not None and features is not None:
+            probs = self.prior.mixed_with(probs, features)
+        starts = [getattr(self, f"leaf_start_{depth}") for depth in range(self.depth + 1)]
+        return ItemProbabilities.of(probs, starts)
 
     def _rows(self, level: int, nodes: Tensor) -> Tensor:
         """The vectors of the codes of nodes at depth ``level + 1``."""
@@ -173,6 +222,32 @@ class ItemScorer(nn.Module):
             columns.append(column)
         return torch.stack(columns, dim=1)
 
+    def states(
+        self, prompts: PromptBatch, rows: Tensor, positions: Tensor, items: Tensor
+    ) -> Tensor:
+        """The states that :meth:`log_probs` needs, after position ``positions[r]`` of prompt
+        ``rows[r]``: ``float[R, depth, d]``, or with a full softmax ``float[R, 1, d]``.
+        """
+        tokens = self.path_tokens(items)[:, : 0 if self.full else -1]
+        return self.backbone.follow(prompts, rows, positions, tokens)
+
+    def log_probs(
+        self,
+        hidden: Tensor,
+        items: Tensor,
+        *,
+        context: Tensor | None = None,
+        contexts: Contexts | None = None,
+    ) -> Tensor:
+        """Log-probability of items, ``float[R]``, from what :meth:`states` gave; differentiable.
+
+        The full softmax takes no ``contexts``: what goes with it :meth:`foresee` tells.
+        """
+        if self.full:
+            leaves = self.leaf_of_item[items][:, None].to(torch.int64)
+            return self.item_log_probs(hidden[:, 0]).gather(1, leaves).squeeze(1)
+        return self.path_log_probs(hidden, items, context=context, contexts=contexts).sum(1)
+
     def score(
         self,
         prompts: PromptBatch,
@@ -186,14 +261,10 @@ class ItemScorer(nn.Module):
 
         :raises DecodingError: if a score is not finite.
         """
-        tokens = self.path_tokens(items)[:, :-1]
-        hidden = self.backbone.follow(prompts, rows, prompts.lengths[rows] - 1, tokens)
-        log_probs = self.path_log_probs(hidden, items, context=context, contexts=contexts).sum(1)
+        hidden = self.states(prompts, rows, prompts.lengths[rows] - 1, items)
+        log_probs = self.log_probs(hidden, items, context=context, contexts=contexts)
         if not torch.isfinite(log_probs).all():
-            raise DecodingError(
-                "the model gave a score that is not finite. Its weights are damaged or training "
-                "diverged; load another bundle or train again with a lower learning rate."
-            )
+            raise DecodingError(NOT_FINITE)
         return log_probs
 
 

@@ -133,6 +133,10 @@ class Prompting(_Section):
     names: bool = False
 
 
+MOST_SCORED = 200_000
+"""So many items a full softmax scores at most."""
+
+
 class Prior(_Section):
     """What is known of an item beforehand, from the user's own history.
 
@@ -227,6 +231,19 @@ class Decoding(_Section):
     compile: bool = False
 
 
+class Scoring(_Section):
+    """How states become probabilities of items.
+
+    ``softmax``: ``tree`` takes one over the codes that can follow at each level, so that a step
+    costs what the children of a node cost, however many items there are. ``full`` takes one over
+    all items at the prompt's end: it learns better, costs a product an item, and holds a score for
+    each item and prompt, so that it is for catalogues of up to :data:`MOST_SCORED` items. The
+    history prior then learns by itself and has ``1 - prior.trust`` of the say.
+    """
+
+    softmax: Literal["tree", "full"] = "tree"
+
+
 class Recipe(_Section):
     """Everything that decides what :meth:`Recommender.fit` makes of events and items.
 
@@ -241,6 +258,7 @@ class Recipe(_Section):
     prompting: Prompting = Prompting()
     prior: Prior = Prior()
     training: Training = Field(default_factory=Training)
+    scoring: Scoring = Scoring()
     decoding: Decoding = Decoding()
 
     @model_validator(mode="after")
@@ -254,6 +272,14 @@ class Recipe(_Section):
             raise ValueError(
                 "training.tasks gives the prior steps of its own, and there is none that learns. "
                 "Set prior.enabled to true and prior.width above 0, or leave the task out"
+            )
+        apart = self.training.tasks.get("prior") and not self.prior.joint
+        beside = apart and 0 < (self.prior.trust or 0) <= 1
+        if self.scoring.softmax == "full" and self.prior.enabled and not beside:
+            raise ValueError(
+                "scoring.softmax 'full' goes with a history prior that learns by itself. Give "
+                "training.tasks.prior a share, leave prior.joint false and set prior.trust to "
+                "the network's share of the say, above 0 and at most 1; or switch the prior off"
             )
         if self.base.mini is not None and self.adapter.method == "lora":
             raise ValueError("a mini model has nothing pretrained to adapt: use method 'full'")

@@ -44,20 +44,17 @@ class Objective(nn.Module):
     def _walks(self, batch: WalkBatch) -> Tensor:
         scorer, device = self.scorer, self.scorer.backbone.device
         items = batch.items.to(device)
-        with self._passes():
-            hidden = scorer.backbone.follow(
-                batch.prompts.to(device),
-                batch.rows.to(device),
-                batch.positions.to(device),
-                scorer.path_tokens(items)[:, :-1],
-            )
         contexts = None
         if scorer.prior is not None and batch.features is not None:
             contexts = scorer.prior.contexts(batch.features)
         context = None if batch.context is None else batch.context.to(device)
-        log_probs = scorer.path_log_probs(hidden.float(), items, context=context, contexts=contexts)
+        with self._passes():
+            hidden = scorer.states(
+                batch.prompts.to(device), batch.rows.to(device), batch.positions.to(device), items
+            )
+        log_probs = scorer.log_probs(hidden.float(), items, context=context, contexts=contexts)
         weights = batch.weights.to(device)
-        return -(log_probs.sum(1) * weights).sum() / weights.sum()
+        return -(log_probs * weights).sum() / weights.sum()
 
     def _text(self, batch: TextBatch) -> Tensor:
         backbone = self.scorer.backbone
