@@ -144,11 +144,12 @@ def _shared_model(family):
     ).backbone.eval()
 
 
-def tiny_scorer(family, ids, rng, *, scale=1.0, duplicates=0.0, prior=False):
+def tiny_scorer(family, ids, rng, *, scale=1.0, duplicates=0.0, prior=False, full=False):
     """A scorer over any catalogue: one model a family, whose weights are drawn anew.
 
     :param scale: length of the item rows; 0 makes all codes alike.
     :param duplicates: this share of item rows equals another.
+    :param full: one softmax over all items.
     """
     model = _shared_model(family)
     trie = Trie.from_semantic_ids(ids)
@@ -169,7 +170,7 @@ def tiny_scorer(family, ids, rng, *, scale=1.0, duplicates=0.0, prior=False):
             weighted.history.copy_(torch.from_numpy(rng.normal(0, 1, weighted.history.shape)))
             weighted.popularity.copy_(torch.from_numpy(rng.normal(1, 1, trie.depth)))
             roughen(weighted.again, rng)
-    return ItemScorer(model, vocabulary, trie, weighted).eval()
+    return ItemScorer(model, vocabulary, trie, weighted, full=full).eval()
 
 
 def item_counts(chosen):

@@ -26,7 +26,7 @@ from p5rec.ids.fit import fit_semantic_ids
 from p5rec.language.wording import Wording
 from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.base_models import load_base
-from p5rec.model.recipe import Recipe, Task
+from p5rec.model.recipe import MOST_SCORED, Recipe, Task
 from p5rec.progress import Reporter
 from p5rec.prompting.templates import TemplateSet
 from p5rec.training.batch import Examples
@@ -122,8 +122,13 @@ class Untrained:
 def assemble(recipe: Recipe, fitting: Fitting, reporter: Reporter) -> Untrained:
     """Make semantic IDs and extend the base model: all that a fit does before training.
 
-    :raises TrainingError: if there is nothing to learn from.
+    :raises TrainingError: if there is nothing to learn from, or more items than can be scored.
     """
+    if recipe.scoring.softmax == "full" and len(fitting.catalogue) > MOST_SCORED:
+        raise TrainingError(
+            f"the catalogue has {len(fitting.catalogue):,} items, and a full softmax scores at "
+            f"most {MOST_SCORED:,}. Set scoring.softmax to 'tree'."
+        )
     histories = fitting.split.train.histories(fitting.catalogue)
     if not len(histories.items):
         raise TrainingError(
