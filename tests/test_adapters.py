@@ -114,11 +114,15 @@ def test_training_moved_the_trust_and_the_last_layer_alone(world: dict[str, Any]
 
 
 def test_item_rows_learn_nothing_from_what_they_say(loaded: Recommender) -> None:
-    """With LoRA in the last layers alone, no gradient goes through the layers below."""
+    """With LoRA in the last layers alone, no gradient goes through the layers below.
+
+    The prompts begin alike, and what they share is encoded once.
+    """
     model = loaded.model
     backbone = model.scorer.backbone
-    prompts = PromptBatch.from_prompts([model.encoder.items(np.array([0, 1]))])
-    row, last = torch.tensor([0]), prompts.lengths - 1
+    alike = [np.array([0, 1, 2, 3, item]) for item in (4, 5)]
+    prompts = PromptBatch.from_prompts([model.encoder.items(items) for items in alike])
+    row, last = torch.tensor([0]), prompts.lengths[:1] - 1
     for learns in (False, True):
         backbone.table.learns_inputs = learns
         hidden = backbone.follow(prompts, row, last, torch.tensor([[5]]))

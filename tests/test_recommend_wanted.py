@@ -57,6 +57,13 @@ def test_lists_filters_and_histories_go_together(fitted: Recommender) -> None:
     assert sorted(ids(found[1])) == ["butter", "oats", "yoghurt"]
 
 
+def test_a_keyword_that_nobody_knows_is_refused(fitted: Recommender) -> None:
+    with pytest.raises(RequestError, match=r"no keyword 'exclude'.*'exclude_history'"):
+        fitted.recommend(["oats"], exclude=["milk"])  # type: ignore[call-overload]
+    with pytest.raises(RequestError, match=r"no keyword 'zebra'\. Expected"):
+        fitted.ask("something crunchy", zebra=1)  # type: ignore[call-arg]
+
+
 def test_an_empty_list_tells_why(fitted: Recommender) -> None:
     found = fitted.recommend(["oats"], filter='brand == "Crunchers" and price > 50')
     assert list(found) == []

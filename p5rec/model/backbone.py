@@ -97,6 +97,10 @@ class TokenTable(nn.Module):
         count = present.sum(-1, keepdim=True).clamp(min=1).to(rows.dtype)
         return rows.sum(-2) / count.sqrt()
 
+    def as_inputs(self, rows: Tensor) -> Tensor:
+        """Rows as parts of a prompt, from which they learn or not."""
+        return rows if self.learns_inputs else rows.detach()
+
     def text_rows(self) -> Tensor:
         """The rows of text tokens, ``float[base_size, d]``."""
         return self.weight[: self.base_size]
@@ -484,8 +488,7 @@ class CausalBackbone(Backbone):
             [self.table.positions(prompts.ids[:, known:]), self.table.rows(spread(tokens, 0))],
             dim=1,
         )
-        if not self.table.learns_inputs:
-            embedded = embedded.detach()
+        embedded = self.table.as_inputs(embedded)
         at = torch.cat([places.expand(n_prompts, -1), (start + 1 + step).clamp(min=0)], dim=1)
         hidden = self._run(embedded, allowed[:, known:], at[:, known:], cache)
         start = hidden[rows, positions - known][:, None]
@@ -502,7 +505,7 @@ class CausalBackbone(Backbone):
         head = prompts.ids[:1, :known]
         once = DynamicCache(config=self.model.config)
         places = torch.arange(known, device=head.device)
-        self._run(self.table.positions(head), None, places[None], once)
+        self._run(self.table.as_inputs(self.table.positions(head)), None, places[None], once)
         layers = tuple((one.keys, one.values) for one in once.layers)
         return known, _cache_after(self.model, Prefix(head[0].cpu().numpy(), layers), n_prompts)
 
