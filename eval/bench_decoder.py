@@ -53,8 +53,8 @@ from p5rec.decoding.following import Following
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.trie import Trie
-from p5rec.model.backbone import PromptBatch
 from p5rec.model.base_models import make_mini
+from p5rec.model.prompt_batch import PromptBatch
 from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.model.recipe import Recipe
 from p5rec.model.vocabulary import Vocabulary

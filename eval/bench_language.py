@@ -36,7 +36,7 @@ from p5rec.language.reviews import known_of
 from p5rec.language.support import Records
 from p5rec.language.vocabulary import FUNCTION_WORDS
 from p5rec.language.words import words
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.prompt_batch import PromptBatch
 from p5rec.model.recipe import Recipe
 from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.segments import ItemRef

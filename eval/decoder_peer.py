@@ -11,9 +11,9 @@ from p5rec.decoding.beam import beam_search
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.trie import Trie
 from p5rec.ids.semantic_ids import SemanticIDs
-from p5rec.model.backbone import PromptBatch
 from p5rec.model.base_models import BaseModel
 from p5rec.model.item_model import extend_base
+from p5rec.model.prompt_batch import PromptBatch
 from p5rec.model.recipe import Adapter
 from p5rec.model.vocabulary import Vocabulary
 

@@ -35,7 +35,7 @@ from p5rec.language.matching import lean_of
 from p5rec.language.requests import Request, ShopWords, denied_rows
 from p5rec.language.saved_conversation import Settings, Turn, read_saved
 from p5rec.language.wording import Wording
-from p5rec.model.backbone import EncodedPrompt
+from p5rec.model.prompt_batch import EncodedPrompt
 from p5rec.model.recipe import Recipe
 from p5rec.progress import SILENT, Reporter
 from p5rec.prompting.placeholders import Value

@@ -22,7 +22,7 @@ from p5rec.errors import BundleError
 from p5rec.language.explanation_prompt import explanation_templates, explanation_values
 from p5rec.language.facts import facts_of
 from p5rec.language.generate import stream, write
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.prompt_batch import PromptBatch
 from p5rec.model.recipe import Recipe
 from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.templates import load_templates

@@ -19,9 +19,9 @@ from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.trie import Trie
 from p5rec.ids.semantic_ids import SemanticIDs
-from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.base_models import BaseModel
 from p5rec.model.item_model import ItemModel, extend_base
+from p5rec.model.prompt_batch import EncodedPrompt
 from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.model.recipe import Recipe
 from p5rec.model.vocabulary import Vocabulary, rows_from_items, rows_from_text

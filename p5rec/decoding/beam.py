@@ -15,7 +15,9 @@ from p5rec.decoding.history_prior import Contexts
 from p5rec.decoding.scorer import NOT_FINITE, ItemScorer
 from p5rec.decoding.trie import Trie
 from p5rec.errors import DecodingError
-from p5rec.model.backbone import Prefix, PromptBatch, WalkState
+from p5rec.model.key_value_cache import Prefix
+from p5rec.model.prompt_batch import PromptBatch
+from p5rec.model.walk_state import WalkState
 
 __all__ = ["Excluded", "Found", "beam_search", "walk"]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from p5rec.decoding.history_prior import Contexts
 from p5rec.decoding.scorer import ItemScorer
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.prompt_batch import PromptBatch
 
 CHUNK = 128
 """Items scored at once after one prompt; memory grows with its square."""

@@ -13,7 +13,9 @@ from p5rec.data.events import Event, Histories
 from p5rec.decoding.beam import begin
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.wanted import Wanted
-from p5rec.model.backbone import EncodedPrompt, Prefix, PromptBatch, WalkState
+from p5rec.model.key_value_cache import Prefix
+from p5rec.model.prompt_batch import EncodedPrompt, PromptBatch
+from p5rec.model.walk_state import WalkState
 
 Answer = TypeVar("Answer")
 

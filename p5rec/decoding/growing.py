@@ -22,7 +22,7 @@ from p5rec.decoding.storage import copy_weights, pristine_base
 from p5rec.decoding.trie import Trie
 from p5rec.errors import RequestError
 from p5rec.ids.placing import place_items
-from p5rec.model.backbone import TokenTable
+from p5rec.model.token_table import TokenTable
 
 
 def grow(

@@ -21,8 +21,10 @@ from p5rec.decoding.leaning import Lean, Leaning, Together
 from p5rec.decoding.node_mask import NodeMask
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.strategies import POOL, Strategy
-from p5rec.model.backbone import EncodedPrompt, Prefix, PromptBatch, WalkState
+from p5rec.model.key_value_cache import Prefix
+from p5rec.model.prompt_batch import EncodedPrompt, PromptBatch
 from p5rec.model.prompt_encoding import PromptEncoder
+from p5rec.model.walk_state import WalkState
 
 IntArray = NDArray[np.int64]
 

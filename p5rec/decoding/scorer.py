@@ -19,7 +19,8 @@ from p5rec.decoding.history_index import HistoryFeatures
 from p5rec.decoding.history_prior import Contexts, HistoryPrior
 from p5rec.decoding.trie import Trie
 from p5rec.errors import DecodingError
-from p5rec.model.backbone import Backbone, PromptBatch
+from p5rec.model.backbone import Backbone
+from p5rec.model.prompt_batch import PromptBatch
 from p5rec.model.vocabulary import Vocabulary
 
 CHUNK = 2**22

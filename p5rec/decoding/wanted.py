@@ -25,7 +25,7 @@ from p5rec.decoding.strategies import (
     with_beams,
 )
 from p5rec.errors import RequestError
-from p5rec.model.backbone import EncodedPrompt
+from p5rec.model.prompt_batch import EncodedPrompt
 
 IntArray = NDArray[np.int64]
 Filter = str | Expression

@@ -13,7 +13,7 @@ from p5rec.language.reviews import described
 from p5rec.language.statement_walk import StatementWalk
 from p5rec.language.support import Records
 from p5rec.language.wording import Wording
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.prompt_batch import PromptBatch
 from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.segments import Attribute, ItemRef

@@ -24,7 +24,7 @@ from p5rec.language.phrases import load_phrases
 from p5rec.language.sentences import Sentence, candidates, shared_text, statements
 from p5rec.language.verify import Verdict, Verifier, split_sentences
 from p5rec.language.wording import Wording
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.prompt_batch import PromptBatch
 from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.templates import TemplateSet

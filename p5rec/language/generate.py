@@ -9,7 +9,8 @@ from torch import Tensor
 
 from p5rec.errors import DecodingError
 from p5rec.language.statement_walk import StatementWalk
-from p5rec.model.backbone import Backbone, PromptBatch
+from p5rec.model.backbone import Backbone
+from p5rec.model.prompt_batch import PromptBatch
 from p5rec.prompting.tokenizing import TextTokenizer
 
 LONGEST_FREE = 48

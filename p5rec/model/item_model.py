@@ -12,10 +12,13 @@ from transformers import PreTrainedModel
 
 from p5rec.errors import RecipeError
 from p5rec.model.activation import use_compiled_gelu
-from p5rec.model.backbone import Backbone, TokenTable, make_backbone
+from p5rec.model.backbone import Backbone
 from p5rec.model.base_models import BaseModel
+from p5rec.model.causal import CausalBackbone
 from p5rec.model.dropout import RandomBytes, use_cheap_dropout
 from p5rec.model.recipe import Adapter
+from p5rec.model.seq2seq import Seq2SeqBackbone
+from p5rec.model.token_table import TokenTable
 
 
 @dataclass
@@ -94,3 +97,9 @@ def _check_tied(model: PreTrainedModel) -> None:
             "embedding (T5 v1.1 and Flan are of this kind), and adding item tokens would damage "
             "it. Use a tied model such as t5-small, gpt2 or smollm2-135m."
         )
+
+
+def make_backbone(model: PreTrainedModel, table: TokenTable) -> Backbone:
+    """The backbone for a Hugging Face model, by its own statement of what it is."""
+    kind = Seq2SeqBackbone if model.config.is_encoder_decoder else CausalBackbone
+    return kind(model, table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from p5rec.model.backbone import EncodedPrompt
+from p5rec.model.prompt_batch import EncodedPrompt
 from p5rec.prompting.segments import Control, ItemRef, Prompt
 from p5rec.prompting.tokenizing import TextTokenizer
 

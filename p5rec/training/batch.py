@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from p5rec.decoding.history_index import HistoryFeatures
-from p5rec.model.backbone import EncodedPrompt, PromptBatch
+from p5rec.model.prompt_batch import EncodedPrompt, PromptBatch
 
 
 @dataclass

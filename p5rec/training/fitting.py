@@ -24,8 +24,8 @@ from p5rec.errors import TrainingError
 from p5rec.evaluation.metrics import evaluate_ranking
 from p5rec.ids.fit import fit_semantic_ids
 from p5rec.language.wording import Wording
-from p5rec.model.backbone import EncodedPrompt
 from p5rec.model.base_models import load_base
+from p5rec.model.prompt_batch import EncodedPrompt
 from p5rec.model.recipe import MOST_SCORED, Recipe, Task
 from p5rec.progress import Reporter
 from p5rec.prompting.templates import TemplateSet

@@ -14,7 +14,7 @@ from p5rec.language.explanation_prompt import explanation_templates, explanation
 from p5rec.language.facts import facts_of
 from p5rec.language.request_text import request_text
 from p5rec.language.sentences import reference_explanation
-from p5rec.model.backbone import EncodedPrompt
+from p5rec.model.prompt_batch import EncodedPrompt
 from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.model.recipe import Prompting
 from p5rec.prompting.placeholders import Value

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from p5rec.data.events import Histories
 from p5rec.decoding.history_index import HistoryIndex
-from p5rec.model.backbone import EncodedPrompt, PromptBatch
+from p5rec.model.prompt_batch import EncodedPrompt, PromptBatch
 from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.training.batch import Plan, WalkBatch
 from p5rec.training.sessions import Sessions

@@ -17,7 +17,7 @@ from tiny_worlds import (
 from p5rec.decoding.beam import Excluded, beam_search
 from p5rec.decoding.history_index import HistoryIndex
 from p5rec.errors import DecodingError
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.prompt_batch import PromptBatch
 
 CHUNK = 64
 

@@ -26,7 +26,7 @@ from p5rec.decoding.filters import Filters
 from p5rec.decoding.node_mask import NodeMask
 from p5rec.decoding.trie import Trie
 from p5rec.errors import RequestError
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.prompt_batch import PromptBatch
 
 BRANDS = ["Acme", 'B "quoted" \\ back', "Crème"]
 PATHS = [["Food", "Tea"], ["Food", "Bread"], ["Care", "Skin Care"], ["Care"], None]

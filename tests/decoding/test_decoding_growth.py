@@ -21,7 +21,7 @@ from p5rec.decoding.following import Following
 from p5rec.decoding.trie import Trie
 from p5rec.decoding.trie_files import open_trie, save_trie
 from p5rec.errors import BundleError, SemanticIDError
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.prompt_batch import PromptBatch
 
 
 def same(one, other):

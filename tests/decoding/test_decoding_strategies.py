@@ -26,7 +26,7 @@ from p5rec.decoding.strategies import PRESETS, Quota, Strategy, preset_for, stra
 from p5rec.decoding.trie import Trie
 from p5rec.decoding.wanted import Plan, Steer
 from p5rec.errors import RequestError
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.prompt_batch import PromptBatch
 
 
 @st.composite

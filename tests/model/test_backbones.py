@@ -9,9 +9,9 @@ from tiny_worlds import BASE_SIZE, FAMILIES, item_model, mini_base
 from transformers import T5Config, T5ForConditionalGeneration
 
 from p5rec.errors import RecipeError
-from p5rec.model.backbone import PromptBatch
 from p5rec.model.base_models import BaseModel
 from p5rec.model.item_model import extend_base
+from p5rec.model.prompt_batch import PromptBatch
 from p5rec.model.recipe import Adapter
 
 N_ROWS = 15

@@ -9,10 +9,10 @@ from tiny_worlds import FAMILIES, item_model, mini_base
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from p5rec.model.activation import use_compiled_gelu
-from p5rec.model.backbone import PromptBatch
 from p5rec.model.lean import Product
 from p5rec.model.lean_gpt2 import LeanGPT2
 from p5rec.model.lean_t5 import LeanT5
+from p5rec.model.prompt_batch import PromptBatch
 
 LEAN = ("gpt2", "t5")
 

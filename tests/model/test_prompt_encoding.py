@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_worlds import groceries
 
-from p5rec.model.backbone import PromptBatch
+from p5rec.model.prompt_batch import PromptBatch
 from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.prompting.segments import Attribute, Control, ItemRef, Literal, UntrustedText
 from p5rec.prompting.tokenizer_training import train_tokenizer
