@@ -129,8 +129,9 @@ def facts(run: dict) -> list[str]:
         told.append(f"{goal}: {reached}.")
     for name, baseline in run["baselines"].items():
         if "trials" in baseline:
+            tried = sum(trial.get("rung", 1) == 1 for trial in baseline["trials"])
             told.append(
-                f"{name}: best of {len(baseline['trials'])} settings on validation:"
+                f"{name}: best of {tried} settings on validation:"
                 f" {', '.join(f'{k} {v}' for k, v in baseline['settings'].items())}."
             )
     told.append(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from p5rec.benchmark.halving import FIGURE, Trial, halve
 from p5rec.benchmark.records import Record, measure
 from p5rec.benchmark.suite import Rival
 from p5rec.data.events import Histories
@@ -21,24 +22,20 @@ from p5rec.evaluation.collaborative import Factors, ItemNeighbours
 from p5rec.evaluation.metrics import evaluate_ranking
 from p5rec.evaluation.sasrec import SASRec
 from p5rec.evaluation.scored import ScoringModel
-from p5rec.progress import Reporter
+from p5rec.progress import Bar, Reporter
 
 Settings = dict[str, Any]
 
 VALIDATED = 4000
 """At most so many users validate a trial."""
-FIGURE = "ndcg@10"
 
 PLAIN_RIVALS: dict[Rival, Callable[[], Baseline]] = {
     "popularity": Popularity,
     "own-frequency": OwnFrequency,
     "own-recent": OwnRecent,
 }
-TUNED: dict[Rival, type[ScoringModel]] = {
-    "item-knn": ItemNeighbours,
-    "ials": Factors,
-    "sasrec": SASRec,
-}
+TUNED: dict[Rival, type[ScoringModel]] = {"item-knn": ItemNeighbours, "ials": Factors}
+PREFIXES: Settings = {"examples": "prefix", "loss": "softmax", "batch": 512}
 GRIDS: dict[Rival, list[Settings]] = {
     "item-knn": [
         {"similarity": similarity, "neighbours": neighbours, "decay": decay}
@@ -53,16 +50,12 @@ GRIDS: dict[Rival, list[Settings]] = {
         {"factors": 256, "alpha": 10.0, "regularisation": 0.1},
     ],
     "sasrec": [
-        {"loss": "sampled", "dropout": 0.2},
-        {"loss": "sampled", "dropout": 0.5},
-        {"loss": "softmax", "dropout": 0.2},
-        {"loss": "softmax", "dropout": 0.5},
-        {"loss": "sampled", "dropout": 0.5, "blocks": 2, "heads": 2},
-        {"loss": "softmax", "dropout": 0.5, "width": 128},
+        PREFIXES | {"dropout": 0.5, "blocks": 2, "heads": 2},
+        PREFIXES | {"dropout": 0.5},
+        PREFIXES | {"dropout": 0.2, "blocks": 2, "heads": 2},
+        {"examples": "every", "loss": "sampled", "dropout": 0.2},
     ],
 }
-TRIAL_SHARE = 0.5
-"""Of the time of a rival that learns by the clock, so much goes into the trials."""
 
 
 @dataclass(frozen=True)
@@ -90,33 +83,21 @@ def fit_rival(
 ) -> Record:
     """Tune a baseline on validation, fit the best settings, and measure it on test.
 
-    :param minutes: the budget of a rival that learns by the clock: half for trials, which share
-        it evenly, half for the fit that counts. The others take what they need.
+    :param minutes: the budget of a rival that learns by the clock, its tuning included: the
+        settings go through successive halving. The others take what they need.
     :param trials: only the first so many settings are tried.
     """
     begun, cpu = time.monotonic(), time.process_time()
     model: Baseline
     facts: Settings = {}
     with reporter.bar(f"Baseline {name}") as bar:
-        if name in TUNED:
-            tried: list[Settings] = []
-            grid = GRIDS[name][:trials]
-            for trial in _trials(name, world, grid, minutes):
-                tried.append(trial)
-                bar.update(len(tried) / (len(grid) + 2), _told(trial))
-            best = max(tried, key=lambda trial: float(trial[f"validation {FIGURE}"]))
-            model = _made(name, world, best["settings"], minutes * (1 - TRIAL_SHARE))
-            fitting = time.monotonic()
-            model.fit(world.train, world.n_items)
-            facts = {
-                "settings": model.settings,
-                "fit_minutes": round((time.monotonic() - fitting) / 60, 3),
-                "trials": tried,
-            }
-            if isinstance(model, SASRec):
-                facts |= {"budget_minutes": minutes, "curve": model.curve}
-        else:
+        told = _Told(bar)
+        if name in PLAIN_RIVALS:
             model = PLAIN_RIVALS[name]().fit(world.train, world.n_items)
+        elif name == "sasrec":
+            model, facts = _halved(world, GRIDS[name][:trials], minutes, told)
+        else:
+            model, facts = _tuned(name, world, GRIDS[name][:trials], told)
         facts |= {
             "train_minutes": round((time.monotonic() - begun) / 60, 3),
             "train_cpu_minutes": round((time.process_time() - cpu) / 60, 3),
@@ -133,37 +114,64 @@ def rival_signature(name: Rival, minutes: float, trials: int | None, *, history:
     return json.dumps(told | clocked, sort_keys=True)
 
 
-def _trials(
-    name: Rival, world: World, grid: Iterable[Settings], minutes: float
-) -> Iterator[Settings]:
-    settings = list(grid)
-    each = minutes * TRIAL_SHARE / max(len(settings), 1)
+def _tuned(
+    name: Rival, world: World, grid: Sequence[Settings], told: _Told
+) -> tuple[ScoringModel, Settings]:
+    """Each settings fitted once, and the best of them on validation fitted again."""
+    tried: list[Trial] = []
     validated = world.validated
-    for one in settings:
+    for settings in grid:
         begun = time.monotonic()
-        model = _made(name, world, one, each)
-        model.fit(world.train, world.n_items)
-        if isinstance(model, SASRec):
-            figure = model.best
-        else:
-            ranked = model.rank(validated.histories, k=10)
-            values = evaluate_ranking(ranked, validated.targets, ks=(10,))
-            figure = float(values[FIGURE].mean())
-        yield {
-            "settings": one,
-            f"validation {FIGURE}": round(figure, 5),
+        model = TUNED[name](**settings).fit(world.train, world.n_items)
+        ranked = model.rank(validated.histories, k=10)
+        values = evaluate_ranking(ranked, validated.targets, ks=(10,))
+        trial = {
+            "settings": settings,
+            f"validation {FIGURE}": round(float(values[FIGURE].mean()), 5),
             "seconds": round(time.monotonic() - begun, 1),
         }
+        tried.append(trial)
+        told(trial, len(tried) / (len(grid) + 2))
+    best = max(tried, key=lambda trial: float(trial[f"validation {FIGURE}"]))
+    model = TUNED[name](**best["settings"])
+    fitting = time.monotonic()
+    model.fit(world.train, world.n_items)
+    minutes = round((time.monotonic() - fitting) / 60, 3)
+    return model, {"settings": model.settings, "fit_minutes": minutes, "trials": tried}
 
 
-def _made(name: Rival, world: World, settings: Settings, minutes: float) -> ScoringModel:
-    model = TUNED[name](**settings)
-    if isinstance(model, SASRec):
-        model = SASRec(**settings, history=world.history, minutes=minutes)
+def _halved(
+    world: World, grid: Sequence[Settings], minutes: float, told: _Told
+) -> tuple[SASRec, Settings]:
+    """SASRec with the settings that learn best within the budget."""
+    begun = time.monotonic()
+    candidates = []
+    for settings in grid:
+        model = SASRec(**settings, history=world.history)
         model.validation = world.validated
-    return model
+        model.begin(world.train, world.n_items)
+        candidates.append((settings, model))
+    model, trials = halve(
+        candidates,
+        minutes=minutes - (time.monotonic() - begun) / 60,
+        tell=lambda trial: told(trial, (time.monotonic() - begun) / (60 * minutes)),
+    )
+    return model, {
+        "settings": model.settings,
+        "fit_minutes": round(model.curve[-1]["seconds"] / 60, 3),
+        "trials": trials,
+        "budget_minutes": minutes,
+        "curve": model.curve,
+    }
 
 
-def _told(trial: Settings) -> str:
-    words = ", ".join(f"{key} {value}" for key, value in trial["settings"].items())
-    return f"{words}: {FIGURE} {trial[f'validation {FIGURE}']:.4f}"
+@dataclass(frozen=True)
+class _Told:
+    """Shows a trial that is over on a bar; 0.9 of it is for the trials."""
+
+    bar: Bar
+
+    def __call__(self, trial: Trial, share: float) -> None:
+        words = ", ".join(f"{key} {value}" for key, value in trial["settings"].items())
+        figure = trial[f"validation {FIGURE}"]
+        self.bar.update(0.9 * min(share, 1.0), f"{words}: {FIGURE} {figure:.4f}")

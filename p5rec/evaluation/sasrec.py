@@ -1,46 +1,43 @@
 """SASRec (Kang and McAuley, 2018) with the network of RecTools: the rival that needs learning.
 
 RecTools' own loop pads every history to the full length, scores the padding too and stops after
-a number of epochs. The loop here trains the same network on the same objective (each position
-foretells the next item) several times as fast, stops by the clock and keeps the weights that
-validate best: what is compared is accuracy at equal time, so the rival gets the faster loop.
+a number of epochs. The loop here (:mod:`p5rec.evaluation.sasrec_training`) trains the same
+network several times as fast, stops by the clock and keeps the weights that validate best: what
+is compared is accuracy at equal time, so the rival gets the faster loop.
 """
 
 from __future__ import annotations
 
-import time
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from p5rec.evaluation.metrics import evaluate_ranking
+from p5rec.evaluation.sasrec_training import Examples, Loss, State, Training
 from p5rec.evaluation.scored import Arrays, Floats, ScoringModel, needs_extra
+from p5rec.model.dropout import use_cheap_dropout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from p5rec.data.events import Histories
     from p5rec.data.splits import Cases
-
-Loss = Literal["softmax", "sampled"]
-
-POSITIONS = 8192
-"""Positions of a batch, padding counted."""
-PAD = 0
 
 
 class SASRec(ScoringModel):
     """A causal transformer over item embeddings.
 
     :param width: of the embeddings; ``blocks`` and ``heads`` of the transformer.
+    :param examples: ``every`` position of a history foretells the next event, or each ``prefix``
+        is an example of its own, whose last position alone foretells: slower to go through, but
+        more is learnt in the same time.
     :param loss: softmax over all items, or over the target and ``negatives`` drawn for the batch.
+    :param batch: at most so many examples in a step.
     :param history: at most so many of the newest events count.
     :param minutes: training stops after so many, or after ``epochs``.
-    :param patience: training stops after so many validations without a better one.
+    :param validate_every: seconds from one validation to the next, at least.
+    :param patience: training that is to go on later stops after so many validations without a
+        better one, if these took ``patience_seconds``.
     """
 
     kind = "sasrec"
@@ -51,14 +48,17 @@ class SASRec(ScoringModel):
         blocks: int = 1,
         heads: int = 1,
         dropout: float = 0.2,
+        examples: Examples = "every",
         loss: Loss = "sampled",
         negatives: int = 1024,
         learning_rate: float = 1e-3,
-        users: int = 128,
+        batch: int = 128,
         history: int = 50,
         epochs: int = 200,
         minutes: float | None = None,
+        validate_every: float = 20.0,
         patience: int = 8,
+        patience_seconds: float = 240.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -67,19 +67,22 @@ class SASRec(ScoringModel):
             "blocks": blocks,
             "heads": heads,
             "dropout": dropout,
+            "examples": examples,
             "loss": loss,
             "negatives": negatives,
             "learning_rate": learning_rate,
-            "users": users,
+            "batch": batch,
             "history": history,
             "epochs": epochs,
             "minutes": minutes,
+            "validate_every": validate_every,
             "patience": patience,
+            "patience_seconds": patience_seconds,
             "seed": seed,
         }
         self.validation: Cases | None = None
-        self.curve: list[dict[str, float]] = []
         self._network: Any = None
+        self._training: Training | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -87,100 +90,81 @@ class SASRec(ScoringModel):
         return dict(self._settings)
 
     @property
+    def curve(self) -> list[dict[str, float]]:
+        """Each validation: epochs and seconds of training until then, and ndcg@10."""
+        return [] if self._training is None else self._training.curve
+
+    @property
     def best(self) -> float:
         """The best validation ndcg@10 of training; 0 where nothing was validated."""
-        return max((point["ndcg@10"] for point in self.curve), default=0.0)
+        return 0.0 if self._training is None else self._training.best
 
-    def _fit(self, histories: Histories, n_items: int) -> None:
+    def begin(self, histories: Histories, n_items: int) -> None:
+        """Get ready to learn from the training histories, with :meth:`go_on`.
+
+        :raises RequestError: as :meth:`fit` does.
+        """
+        super(ScoringModel, self).fit(histories, n_items)
         chosen = self._settings
         torch.manual_seed(chosen["seed"])
-        rng = np.random.default_rng(chosen["seed"])
-        self._network = _network(n_items, chosen)
-        for weights in self._network.parameters():
+        learner = _network(n_items, chosen)
+        for weights in learner.parameters():
             if weights.dim() > 1:
                 torch.nn.init.xavier_normal_(weights)
-        optimizer = torch.optim.Adam(
-            self._network.parameters(), lr=chosen["learning_rate"], betas=(0.9, 0.98)
+        self._network = _network(n_items, chosen).eval()
+        self._training = Training(
+            learner,
+            histories,
+            n_items,
+            settings=chosen,
+            source=use_cheap_dropout(learner),
+            validate=None if self.validation is None else self._figure_of,
         )
-        begun, self.curve = time.monotonic(), []
-        kept, worse = _copied(self._network), 0
-        rows = _newest(histories, chosen["history"] + 1)
-        for epoch in range(chosen["epochs"]):
-            for batch in _batches(rows, chosen["users"], rng):
-                self._step(batch, n_items, optimizer)
-                if self._out_of_time(begun):
-                    break
-            if self.validation is None:
-                kept = _copied(self._network)
-            else:
-                better = self._validate(epoch, time.monotonic() - begun)
-                worse = 0 if better else worse + 1
-                kept = _copied(self._network) if better else kept
-            if self._out_of_time(begun) or worse >= chosen["patience"]:
-                break
-        self._network.load_state_dict(kept)
-        self._network.eval()
 
-    def _out_of_time(self, begun: float) -> bool:
-        minutes = self._settings["minutes"]
-        return minutes is not None and time.monotonic() - begun > 60 * minutes
+    def go_on(self, minutes: float | None, *, last: bool) -> None:
+        """Train for so many minutes more; the weights that validated best so far rank.
 
-    def _step(self, rows: list[np.ndarray], n_items: int, optimizer: torch.optim.Adam) -> None:
-        """One batch of histories: every event foretells the next."""
-        self._network.train()
-        seen = _padded([row[:-1] for row in rows])
-        wanted = _padded([row[1:] for row in rows])
-        table = self._network.item_model.get_all_embeddings()
-        hidden = self._network.encode_sessions({"x": seen}, table)
-        there = wanted != PAD
-        loss = self._loss(hidden[there], wanted[there], table, n_items)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        :param last: training ends with this, so that the learning rate falls to nothing.
+        """
+        assert self._training is not None, "begin(...) comes first"
+        self._training.go_on(minutes, last=last)
+        self._network.load_state_dict(self._training.kept)
 
-    def _loss(self, hidden: Tensor, wanted: Tensor, table: Tensor, n_items: int) -> Tensor:
-        if self._settings["loss"] == "softmax":
-            return F.cross_entropy(hidden @ table[1:].T, wanted - 1)
-        drawn = torch.randint(1, n_items + 1, (self._settings["negatives"],))
-        others = hidden @ table[drawn].T
-        others = others.masked_fill(drawn[None] == wanted[:, None], -torch.inf)
-        target = (hidden * table[wanted]).sum(1, keepdim=True)
-        logits = torch.cat([target, others], dim=1)
-        return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64))
+    def _fit(self, histories: Histories, n_items: int) -> None:
+        self.begin(histories, n_items)
+        self.go_on(self._settings["minutes"], last=True)
 
-    def _validate(self, epoch: int, seconds: float) -> bool:
+    def _figure_of(self, weights: State) -> float:
         assert self.validation is not None
-        self._network.eval()
+        self._network.load_state_dict(weights)
         ranked = self.rank(self.validation.histories, k=10)
-        figure = float(
-            evaluate_ranking(ranked, self.validation.targets, ks=(10,))["ndcg@10"].mean()
-        )
-        better = figure > self.best
-        self.curve.append({"epoch": epoch + 1, "seconds": round(seconds, 1), "ndcg@10": figure})
-        return better
+        values = evaluate_ranking(ranked, self.validation.targets, ks=(10,))
+        return float(values["ndcg@10"].mean())
 
     @torch.inference_mode()
     def _scores(self, histories: Histories) -> Floats:
         scores = np.zeros((len(histories), len(self._place)), dtype=np.float32)
-        told = np.flatnonzero(histories.lengths)
-        rows = _newest(histories.take(told), self._settings["history"])
-        if rows:
-            table = self._network.item_model.get_all_embeddings()
-            hidden = self._network.encode_sessions({"x": _padded(rows)}, table)[:, -1]
-            scores[told] = (hidden @ table[1:].T).numpy()
+        lengths = np.minimum(histories.lengths, self._settings["history"])
+        ends = np.asarray(histories.offsets[1:], dtype=np.int64)
+        rows = np.asarray(histories.items, dtype=np.int64) + 1
+        table = self._network.item_model.get_all_embeddings()
+        for length in np.unique(lengths[lengths > 0]):
+            users = np.flatnonzero(lengths == length)
+            seen = torch.from_numpy(rows[ends[users][:, None] - np.arange(length, 0, -1)])
+            hidden = self._network.encode_sessions({"x": seen}, table)[:, -1]
+            scores[users] = (hidden @ table[1:].T).numpy()
         return scores
 
     def _learnt(self) -> Arrays:
         return {name: weights.numpy() for name, weights in self._network.state_dict().items()}
 
     def _restore(self, arrays: Arrays) -> None:
-        self._network = _network(len(self._place), self._settings)
+        self._network = _network(len(self._place), self._settings).eval()
         self._network.load_state_dict({name: torch.tensor(a) for name, a in arrays.items()})
-        self._network.eval()
 
 
 def _network(n_items: int, chosen: dict[str, Any]) -> Any:  # noqa: ANN401 (RecTools' own)
-    """RecTools' SASRec; row 0 of the embeddings is the padding, item ``i`` has row ``i + 1``."""
+    """RecTools' SASRec; item ``i`` has row ``i + 1`` of the embeddings, row 0 is never used."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -203,41 +187,5 @@ def _network(n_items: int, chosen: dict[str, Any]) -> Any:  # noqa: ANN401 (RecT
         transformer_layers=SASRecTransformerLayers(chosen["blocks"], width, heads, dropout),
         similarity_module=DistanceSimilarityModule(),
         use_causal_attn=True,
-        use_key_padding_mask=True,
+        use_key_padding_mask=False,
     )
-
-
-def _newest(histories: Histories, length: int) -> list[np.ndarray]:
-    """The newest events of each history as rows of the embeddings."""
-    items = np.asarray(histories.items, dtype=np.int64) + 1
-    return [items[histories.slice(user)][-length:] for user in range(len(histories))]
-
-
-def _padded(rows: list[np.ndarray]) -> Tensor:
-    """Rows of one length, padded on the left: ``int64[len(rows), longest]``."""
-    table = np.full((len(rows), max(map(len, rows))), PAD, dtype=np.int64)
-    for place, row in zip(table, rows, strict=True):
-        place[len(place) - len(row) :] = row
-    return torch.from_numpy(table)
-
-
-def _batches(
-    rows: list[np.ndarray], users: int, rng: np.random.Generator
-) -> Iterator[list[np.ndarray]]:
-    """Histories of like length side by side, at most ``users``, in another order each epoch."""
-    lengths = np.array([len(row) for row in rows])
-    order = np.lexsort([rng.random(len(rows)), lengths])
-    order = order[lengths[order] > 1]
-    cuts, start = [], 0
-    while start < len(order):
-        stop = min(start + users, len(order))
-        while stop - start > 1 and (stop - start) * lengths[order[stop - 1]] > POSITIONS:
-            stop -= 1
-        cuts.append(order[start:stop])
-        start = stop
-    for turn in rng.permutation(len(cuts)):
-        yield [rows[row] for row in cuts[turn]]
-
-
-def _copied(network: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: weights.detach().clone() for name, weights in network.state_dict().items()}

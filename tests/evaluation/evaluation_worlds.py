@@ -1,9 +1,11 @@
 """Small histories for the tests of this folder, and how hypothesis draws them."""
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from p5rec.data.events import Histories
+from p5rec.evaluation.sasrec import SASRec
 
 N_ITEMS = 12
 
@@ -18,6 +20,20 @@ def make_histories(*items, names=None):
         days=None,
         sessions=np.array([at for length in lengths for at in range(length)], dtype=np.int64),
     )
+
+
+def chains(users=60, length=6, n_items=N_ITEMS):
+    """Whoever had item i has item i + 1 next."""
+    return make_histories(
+        *([(user + step) % n_items for step in range(length)] for user in range(users))
+    )
+
+
+def small_sasrec(**settings):
+    """SASRec for :func:`chains`; the test is skipped where RecTools is missing."""
+    pytest.importorskip("rectools", reason="RecTools is not installed")
+    small = {"width": 16, "dropout": 0.0, "epochs": 40, "loss": "softmax", "batch": 16}
+    return SASRec(**{**small, "learning_rate": 1e-2, **settings})
 
 
 def item_lists(n_items=N_ITEMS):

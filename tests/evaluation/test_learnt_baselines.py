@@ -4,12 +4,11 @@ import builtins
 
 import numpy as np
 import pytest
-from evaluation_worlds import N_ITEMS, all_histories, make_histories
+from evaluation_worlds import N_ITEMS, all_histories, chains, make_histories, small_sasrec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from p5rec.data.splits import Cases
 from p5rec.errors import RequestError
 from p5rec.evaluation.collaborative import Factors, ItemNeighbours
 from p5rec.evaluation.sasrec import SASRec
@@ -24,21 +23,6 @@ LEARNT = {
 }
 
 
-SMALL = {
-    "width": 16,
-    "dropout": 0.0,
-    "epochs": 40,
-    "loss": "softmax",
-    "users": 16,
-    "learning_rate": 1e-2,
-}
-
-
-def sasrec(**settings):
-    pytest.importorskip("rectools", reason="RecTools is not installed")
-    return SASRec(**{**SMALL, **settings})
-
-
 @given(all_histories(), all_histories(), st.integers(1, N_ITEMS), st.booleans())
 def test_scoring_nothing_is_popularity(train, asked, k, exclude_history):
     from p5rec.evaluation.baselines import Popularity
@@ -48,13 +32,6 @@ def test_scoring_nothing_is_popularity(train, asked, k, exclude_history):
         for model in (MostPopular(), Popularity())
     ]
     np.testing.assert_array_equal(*ranked)
-
-
-def chains(users=60, length=6, n_items=N_ITEMS):
-    """Whoever had item i has item i + 1 next."""
-    return make_histories(
-        *([(user + step) % n_items for step in range(length)] for user in range(users))
-    )
 
 
 @pytest.mark.parametrize("name", ["item-knn", "ials"])
@@ -92,50 +69,9 @@ def test_factors_of_a_history_are_those_of_implicit(train, asked):
         np.testing.assert_allclose(model._scores(asked)[users], expected, atol=1e-3)
 
 
-def test_sasrec_learns_an_order():
-    model = sasrec().fit(chains(), N_ITEMS)
-    asked = make_histories([3, 4, 5], [7, 8], [11, 0])
-    assert model.rank(asked, k=1)[:, 0].tolist() == [6, 9, 1]
-
-
-@pytest.mark.parametrize("loss", ["softmax", "sampled"])
-def test_sasrec_keeps_the_contract(loss):
-    model = sasrec(epochs=3, loss=loss, negatives=8).fit(chains(), N_ITEMS)
-    asked = make_histories([1, 2, 3], [], [4], list(range(12)))
-    for exclude_history in (False, True):
-        batch = model.rank(asked, k=5, exclude_history=exclude_history)
-        for user in range(len(asked)):
-            single = model.rank(asked.take(np.array([user])), k=5, exclude_history=exclude_history)
-            np.testing.assert_array_equal(single[0], batch[user])
-    assert (batch[3] == -1).all()
-    assert sorted(model.rank(asked, k=20)[1, :N_ITEMS].tolist()) == list(range(N_ITEMS))
-
-
-def test_sasrec_keeps_the_weights_that_validate_best():
-    train = chains()
-    model = sasrec(patience=3)
-    asked = make_histories([3, 4, 5], [7, 8])
-    model.validation = Cases(asked, [np.array([6]), np.array([9])])
-    model.fit(train, N_ITEMS)
-    assert model.best == 1.0
-    best_at = max(range(len(model.curve)), key=lambda at: model.curve[at]["ndcg@10"])
-    assert len(model.curve) <= best_at + 1 + 3
-
-
-def test_sasrec_stops_by_the_clock():
-    model = sasrec(epochs=100_000, minutes=0.005).fit(chains(), N_ITEMS)
-    assert model.rank(make_histories([1]), k=3).shape == (1, 3)
-
-
-def test_sasrec_is_the_same_for_the_same_seed():
-    one, two = (sasrec(epochs=3, dropout=0.2).fit(chains(), N_ITEMS).arrays() for _ in range(2))
-    for name, weights in one.items():
-        np.testing.assert_array_equal(weights, two[name])
-
-
 @pytest.mark.parametrize("name", [*LEARNT, "sasrec"])
 def test_a_saved_model_ranks_alike(name, tmp_path):
-    model = LEARNT[name]() if name in LEARNT else sasrec(epochs=2)
+    model = LEARNT[name]() if name in LEARNT else small_sasrec(epochs=2)
     model.fit(chains(), N_ITEMS)
     save_file(
         {key: np.ascontiguousarray(a) for key, a in model.arrays().items()},
