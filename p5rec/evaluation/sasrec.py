@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from p5rec.data.events import Histories
     from p5rec.data.splits import Cases
 
+INITIAL = 0.02
+"""The spread of the first weights. With RecTools' own (Xavier's), positions drown items."""
+
 
 class SASRec(ScoringModel):
     """A causal transformer over item embeddings.
@@ -110,7 +113,7 @@ class SASRec(ScoringModel):
         learner = _network(n_items, chosen)
         for weights in learner.parameters():
             if weights.dim() > 1:
-                torch.nn.init.xavier_normal_(weights)
+                torch.nn.init.normal_(weights, std=INITIAL)
         self._network = _network(n_items, chosen).eval()
         self._training = Training(
             learner,
@@ -183,7 +186,9 @@ def _network(n_items: int, chosen: dict[str, Any]) -> Any:  # noqa: ANN401 (RecT
         n_heads=heads,
         dropout_rate=dropout,
         item_model=SumOfEmbeddingsConstructor(n_items=n_items + 1, item_net_blocks=[ids]),
-        pos_encoding_layer=LearnableInversePositionalEncoding(True, chosen["history"], width),
+        pos_encoding_layer=LearnableInversePositionalEncoding(
+            True, chosen["history"], width, use_scale_factor=True
+        ),
         transformer_layers=SASRecTransformerLayers(chosen["blocks"], width, heads, dropout),
         similarity_module=DistanceSimilarityModule(),
         use_causal_attn=True,
