@@ -36,6 +36,7 @@ PLAIN_RIVALS: dict[Rival, Callable[[], Baseline]] = {
 }
 TUNED: dict[Rival, type[ScoringModel]] = {"item-knn": ItemNeighbours, "ials": Factors}
 PREFIXES: Settings = {"examples": "prefix", "loss": "softmax", "batch": 512}
+DEEP: Settings = {"dropout": 0.5, "blocks": 2, "heads": 2}
 GRIDS: dict[Rival, list[Settings]] = {
     "item-knn": [
         {"similarity": similarity, "neighbours": neighbours, "decay": decay}
@@ -50,10 +51,10 @@ GRIDS: dict[Rival, list[Settings]] = {
         {"factors": 256, "alpha": 10.0, "regularisation": 0.1},
     ],
     "sasrec": [
-        PREFIXES | {"dropout": 0.5, "blocks": 2, "heads": 2},
-        PREFIXES | {"dropout": 0.5},
-        PREFIXES | {"dropout": 0.2, "blocks": 2, "heads": 2},
-        {"examples": "every", "loss": "sampled", "dropout": 0.2},
+        {"loss": "sampled", "learning_rate": 2e-3, **DEEP},
+        {"loss": "sampled", "learning_rate": 2e-3, "dropout": 0.2},
+        {"learning_rate": 4e-3, **DEEP, **PREFIXES},
+        {"loss": "softmax", "learning_rate": 2e-3, **DEEP},
     ],
 }
 
