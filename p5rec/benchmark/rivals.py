@@ -35,8 +35,13 @@ PLAIN_RIVALS: dict[Rival, Callable[[], Baseline]] = {
     "own-recent": OwnRecent,
 }
 TUNED: dict[Rival, type[ScoringModel]] = {"item-knn": ItemNeighbours, "ials": Factors}
-PREFIXES: Settings = {"examples": "prefix", "loss": "softmax", "batch": 512}
-DEEP: Settings = {"dropout": 0.5, "blocks": 2, "heads": 2}
+PREFIXES: Settings = {
+    "examples": "prefix",
+    "loss": "softmax",
+    "batch": 512,
+    "learning_rate": 4e-3,
+    "heads": 2,
+}
 GRIDS: dict[Rival, list[Settings]] = {
     "item-knn": [
         {"similarity": similarity, "neighbours": neighbours, "decay": decay}
@@ -51,10 +56,11 @@ GRIDS: dict[Rival, list[Settings]] = {
         {"factors": 256, "alpha": 10.0, "regularisation": 0.1},
     ],
     "sasrec": [
-        {"loss": "sampled", "learning_rate": 2e-3, **DEEP},
-        {"loss": "sampled", "learning_rate": 2e-3, "dropout": 0.2},
-        {"learning_rate": 4e-3, **DEEP, **PREFIXES},
-        {"loss": "softmax", "learning_rate": 2e-3, **DEEP},
+        # "every" is ahead in the first minutes, so one of it is enough for the first rung.
+        {"examples": "every", "learning_rate": 2e-3, "dropout": 0.5, "blocks": 2, "heads": 2},
+        PREFIXES | {"dropout": 0.5, "blocks": 2},
+        PREFIXES | {"dropout": 0.5},
+        PREFIXES | {"dropout": 0.2, "blocks": 2},
     ],
 }
 
