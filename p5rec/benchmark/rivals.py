@@ -35,6 +35,8 @@ PLAIN_RIVALS: dict[Rival, Callable[[], Baseline]] = {
     "own-recent": OwnRecent,
 }
 TUNED: dict[Rival, type[ScoringModel]] = {"item-knn": ItemNeighbours, "ials": Factors}
+EPOCHS = 10_000
+"""Of SASRec: so many that the clock alone stops it."""
 PREFIXES: Settings = {
     "examples": "prefix",
     "loss": "softmax",
@@ -154,7 +156,7 @@ def _halved(
     begun = time.monotonic()
     candidates = []
     for settings in grid:
-        model = SASRec(**settings, history=world.history)
+        model = SASRec(**settings, history=world.history, epochs=EPOCHS)
         model.validation = world.validated
         model.begin(world.train, world.n_items)
         candidates.append((settings, model))
