@@ -77,6 +77,8 @@ def table(suite: str, runs: list[dict], protocol: str) -> list[str]:
             f"**{figure['mean']:.4f}**" + f" ± {figure['sd']:.4f}" * several for figure in figures
         ]
         seeds = f"here, {len(run['seeds'])} seed{'s' * several}"
+        if run["users"] < runs[0]["users"]:
+            seeds += f", {run['users']:,} users"
         lines.append(row(f"**p5rec {run['recipe']}**", cells, minutes(run), seeds))
     for name, baseline in runs[0]["baselines"].items():
         cells = [f"{baseline[protocol][metric]:.4f}" for metric in METRICS]
@@ -118,7 +120,7 @@ def facts(run: dict) -> list[str]:
     machine, versions = run["machine"], run["versions"]
     told = [
         f"{run['recipe']}: {run['parameters']:,} parameters, {run['train_minutes']:.1f} minutes of"
-        f" training, all {run['users']:,} users ranked in {run['eval_seconds']:.0f} s,"
+        f" training, {run['users']:,} users ranked in {run['eval_seconds']:.0f} s,"
         f" {run['invalid_items']} invalid items."
     ]
     if run.get("reference"):

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from p5rec.benchmark.machine import circumstances
 from p5rec.benchmark.outcome import outcome
 from p5rec.benchmark.records import Record, measure
@@ -37,6 +39,8 @@ class Run:
     :param trials: each rival tries at most so many settings.
     :param budgets: further fits of the first seed, stopped after so many minutes each: accuracy
         against training time.
+    :param users: so many test users are asked, drawn at random, alike for all models; all by
+        default. For models that take long to answer.
     :param work: where finished fits are kept; a fit that is there is not made again.
     """
 
@@ -50,6 +54,7 @@ class Run:
     baseline_minutes: float = 90.0
     trials: int | None = None
     budgets: Sequence[float] = ()
+    users: int | None = None
 
 
 def run_suite(run: Run, *, reporter: Reporter, command: str = "") -> dict[str, Any]:
@@ -100,7 +105,7 @@ class _Arena:
         source = run.suite.read(run.data)
         recipe = run.suite.adapt(run.recipe)
         split = run.suite.parts(source.events, validation_users=recipe.training.validation_users)
-        test = split.cases("test", source.catalogue)
+        test = _sample(split.cases("test", source.catalogue), run.users)
         if not len(test):
             raise RequestError(
                 f"suite {run.suite.name} holds nothing out of these events: no user has enough of "
@@ -116,7 +121,7 @@ class _Arena:
         own = rival_signature(name, run.baseline_minutes, run.trials, history=history)
         # Who validates is not there to learn from, and the recipe says how many these are.
         signature = self._signature(f"{own}\n{fingerprint(self.split.train.table)}")
-        folder = run.work / run.suite.name / f"baseline-{name}"
+        folder = self._folder(f"baseline-{name}")
         found = Record.load(folder, signature)
         if found is not None:
             return found
@@ -140,11 +145,11 @@ class _Arena:
         name = f"{self.recipe.name}-seed{seed}"
         if max_minutes is not None:
             name += f"-{max_minutes:g}min"
-        folder = self.run.work / self.run.suite.name / name
+        folder = self._folder(name)
         found = Record.load(folder, signature)
         if found is not None:
             return found
-        state = folder.with_name(f"{name}.training")
+        state = folder.with_name(f"{folder.name}.training")
         reporter.say(f"{self.run.suite.name}, {self.recipe.name}, seed {seed}")
         cpu = time.process_time()
         model = Recommender.from_base(self.recipe.name, recipe=self.recipe).fit(
@@ -160,7 +165,7 @@ class _Arena:
         )
         cpu = time.process_time() - cpu
         record = self._measured(model, seed, cpu / 60, reporter)
-        model.save_pretrained(folder.with_name(f"{name}.bundle"))
+        model.save_pretrained(folder.with_name(f"{folder.name}.bundle"))
         record.save(folder, signature)
         forget(state)
         return record
@@ -190,6 +195,20 @@ class _Arena:
         }
         return Record(facts, lists)
 
+    def _folder(self, name: str) -> Path:
+        """Where a record is kept."""
+        asked = "" if self.run.users is None else f"-{self.run.users}users"
+        return self.run.work / self.run.suite.name / f"{name}{asked}"
+
     def _signature(self, parts: str) -> str:
+        parts += "" if self.run.users is None else f"\n{self.run.users} users"
         told = json.dumps([self.run.suite.model_dump_json(), self.data, parts])
         return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _sample(cases: Cases, users: int | None) -> Cases:
+    """Some of the users, in their order; None takes all."""
+    if users is None or users >= len(cases):
+        return cases
+    chosen = np.sort(np.random.default_rng(0).permutation(len(cases))[:users])
+    return Cases(cases.histories.take(chosen), [cases.targets[user] for user in chosen.tolist()])

@@ -45,6 +45,9 @@ def evaluate(
     budgets: Annotated[
         str, typer.Option(help="Minutes of further, shorter fits, with commas between.")
     ] = "",
+    users: Annotated[
+        int | None, typer.Option(help="Ask so many test users, drawn at random [all].", min=1)
+    ] = None,
     work: Annotated[
         Path, typer.Option(help="Where finished fits are kept, so that none is made twice.")
     ] = Path("runs/suites"),
@@ -81,6 +84,7 @@ def evaluate(
             baseline_minutes=baseline_minutes,
             trials=trials,
             budgets=_numbers("--budgets", budgets),
+            users=users,
         ),
         reporter=reporter,
         command=command_line(["p5rec", *sys.argv[1:]]),

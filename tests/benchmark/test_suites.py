@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.csv
@@ -113,6 +114,12 @@ def test_what_is_finished_is_not_fitted_again(run, found, monkeypatch):
     assert {k: v for k, v in again.items() if k not in ("machine", "commit")} == {
         k: v for k, v in found.items() if k not in ("machine", "commit")
     }
+
+
+def test_a_sample_of_users_is_asked(run, found):
+    short = replace(run, seeds=(0,), budgets=())
+    assert run_suite(replace(short, users=30), reporter=SILENT)["users"] == 30 < found["users"]
+    assert run_suite(replace(short, users=10**6), reporter=SILENT)["users"] == found["users"]
 
 
 def test_other_settings_are_another_fit(run, found, monkeypatch):
