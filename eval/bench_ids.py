@@ -108,9 +108,9 @@ def learned_entropies(subject: Subject) -> list[float]:
 def against_faiss(judge: Judge) -> tuple[list[Subject], dict]:
     """Residual IDs and faiss codes of the same vectors and widths, compared.
 
-    Below them come the items themselves, which faiss knows nothing of: its nodes are as large as
-    they are. So p5rec is compared once with nodes of the default width, and once with nodes that
-    may be as wide as the widest of faiss.
+    A node of p5rec holds at most ``max_width`` items where only they come below it, and so many
+    are scored in the last step of a recommendation; faiss knows no such bound. So p5rec is compared
+    once with as much room as faiss's largest node takes, and once with the default.
     """
     from ids_peer import faiss_codes
 
@@ -249,9 +249,12 @@ def measure(options: argparse.Namespace) -> dict:
     return {
         "collisions": {name: one["collisions"] for name, one in found.items()},
         "min_usage_entropy": {name: one["min_usage_entropy"] for name, one in found.items()},
-        "agreement_vs_faiss": ratios(found, "default_width", "at_equal_chance"),
-        "agreement_vs_faiss_shares": ratios(found, "default_width", "share_ratio"),
-        "agreement_vs_faiss_shares_as_wide": ratios(found, "as_wide", "share_ratio"),
+        "agreement_vs_faiss": ratios(found, "as_wide", "share_ratio"),
+        "agreement_vs_faiss_equal_chance": ratios(found, "as_wide", "at_equal_chance"),
+        "agreement_vs_faiss_default_width": ratios(found, "default_width", "share_ratio"),
+        "agreement_vs_faiss_default_width_equal_chance": ratios(
+            found, "default_width", "at_equal_chance"
+        ),
         "held_out_bits": {
             name: one["against_faiss"]["default_width"]["neighbours"]["held-out"]["bits"]
             for name, one in found.items()

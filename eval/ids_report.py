@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench_common import beside_goals
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LARGE_GOALS = {
     "fit_seconds_1m": ("<=", 300),
@@ -13,17 +17,19 @@ LARGE_GOALS = {
 }
 PLACES = {"first": "first level", "last_but_one": "last level but one"}
 COMPARED = {
-    "agreement_vs_faiss": "equal chance",
-    "agreement_vs_faiss_shares": "shares",
-    "agreement_vs_faiss_shares_as_wide": "shares, as wide",
+    "agreement_vs_faiss": "as wide, shares",
+    "agreement_vs_faiss_equal_chance": "as wide, equal chance",
+    "agreement_vs_faiss_default_width": "default, shares",
+    "agreement_vs_faiss_default_width_equal_chance": "default, equal chance",
 }
-TREES = {"default_width": "default width", "as_wide": "as wide as faiss"}
+TREES = {"as_wide": "as wide as faiss", "default_width": "default width"}
 
 EXPLAINED = """\
-collisions, entropy: all kinds of IDs; entropy of the usage of learned levels over its maximum.
+collisions, entropy: all kinds of IDs; entropy of the usage of levels of clusters over its maximum
+(groups, which split only what is too wide, are not counted).
 Against faiss: residual IDs and faiss ResidualQuantizer codes of the same vectors and widths;
-share of an item's 10 nearest that have the same path so far, ours over faiss's: with nodes of the
-default width, and with nodes that may hold as many items as faiss's largest. "Equal chance"
+share of an item's 10 nearest that have the same path so far, ours over faiss's: with nodes that
+may hold as many items as faiss's largest, and with nodes of the default width. "Equal chance"
 compares both where as many random items have the path: a coarser tree agrees more by chance.
 "Bits" need no such care: what the path spares who has to guess a neighbour."""
 
@@ -71,11 +77,13 @@ def _shares(figures: dict) -> list[str]:
     return lines
 
 
-LINES = (
-    ("default_width", "faiss", "#9aa5b1", "faiss"),
-    ("default_width", "ours", "#2563a8", "p5rec"),
-    ("as_wide", "ours", "#7fb2e5", "p5rec, as wide as faiss"),
+SIDES = (
+    ("default_width", "ours", "#7fb2e5", "p5rec, nodes of the default width"),
+    ("as_wide", "ours", "#2563a8", "p5rec, nodes as wide as faiss's"),
+    ("as_wide", "faiss", "#d9822b", "faiss"),
 )
+DASHES = {"co-occurrence": "-", "held-out": "--"}
+FAINT = "#9aa5b1"
 
 
 def draw(figures: dict, path: Path) -> None:
@@ -89,23 +97,49 @@ def draw(figures: dict, path: Path) -> None:
     if not sets:
         return
     figure, panels = plt.subplots(
-        1, len(sets), figsize=(2.6 * len(sets) + 0.6, 3.2), layout="constrained", squeeze=False
+        1,
+        len(sets),
+        figsize=(max(2.4 * len(sets), 7) + 0.6, 3.8),
+        layout="constrained",
+        squeeze=False,
+        sharey=True,
     )
     for axes, (name, found) in zip(panels[0], sets.items(), strict=True):
-        for tree, side, colour, words in LINES:
-            for kind, dashes in (("co-occurrence", "-"), ("held-out", "--")):
-                both = found["against_faiss"][tree]["neighbours"].get(kind, {})
-                points = [both[place][side] for place in PLACES if place in both]
-                chance = [1.0, *(point["random"] for point in points)]
-                shares = [1.0, *(point["share"] for point in points)]
-                axes.loglog(
-                    chance, shares, dashes, marker="o", ms=4, color=colour, label=f"{words}, {kind}"
-                )
-        axes.loglog([1e-3, 1], [1e-3, 1], ":", color="#c9d1d9", lw=1)
+        _panel(axes, found["against_faiss"])
         axes.set_title(name, fontsize=10)
-        axes.set_xlabel("random items with the same path", fontsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0][0].set_ylabel("neighbours with the same path", fontsize=8)
-    panels[0][-1].legend(fontsize=7, frameon=False)
+    panels[0][0].set_ylabel("neighbours with the same path")
+    panels[0][len(sets) // 2].set_xlabel("random items with the same path")
+    looks = [*((colour, "-", words) for _, _, colour, words in SIDES)]
+    looks += [("black", dashes, f"{kind} neighbours") for kind, dashes in DASHES.items()]
+    looks.append((FAINT, ":", "chance"))
+    lines = [mpl.lines.Line2D([], [], color=colour, ls=dashes) for colour, dashes, _ in looks]
+    figure.legend(
+        lines,
+        [words for *_, words in looks],
+        loc="outside lower center",
+        ncols=3,
+        fontsize=9,
+        frameon=False,
+        handlelength=3,
+    )
     figure.savefig(path, dpi=140)
     plt.close(figure)
+
+
+def _panel(axes: Axes, compared: dict) -> None:
+    """Each side as a line from the root down to the last level compared."""
+    for tree, side, colour, _ in SIDES:
+        for kind, dashes in DASHES.items():
+            both = compared[tree]["neighbours"].get(kind, {})
+            points = [both[place][side] for place in PLACES if place in both]
+            chance = [1.0, *(point["random"] for point in points)]
+            shares = [1.0, *(point["share"] for point in points)]
+            axes.loglog(chance, shares, dashes, marker="o", ms=4, color=colour)
+    axes.axline((0.1, 0.1), (1, 1), ls=":", color=FAINT, lw=1, zorder=0)
+    axes.set_xlim(0.002, 1.3)
+    axes.set_ylim(0.008, 1.3)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda share, _: f"{share:.3g}".lstrip("0") or "0")
+    axes.minorticks_off()
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
