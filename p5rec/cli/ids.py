@@ -1,9 +1,10 @@
-"""`p5rec ids`: look at semantic IDs, measure and compare them."""
+"""`p5rec ids`: make semantic IDs, look at them, measure and compare them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -26,7 +27,7 @@ LogFile = Annotated[
     typer.Option("--events", help="Who did what when; for what is chosen together, and the leaks."),
 ]
 
-ids_app = typer.Typer(help="Look at semantic IDs.", no_args_is_help=True)
+ids_app = typer.Typer(help="Make, measure and compare semantic IDs.", no_args_is_help=True)
 
 
 @ids_app.command("show")
@@ -68,11 +69,19 @@ def ids_fit(
             "those of the new items."
         ),
     ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="A sentence-transformers model that reads the items' texts.")
+    ] = "",
+    hold_out: Annotated[
+        Literal["nothing", "last-basket"],
+        typer.Option(help="Keep each user's last basket out of what IDs are fitted on."),
+    ] = "nothing",
     seed: AnySeed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Make semantic IDs without a model; with --keep, beside those that there are."""
     from p5rec.data.loading import check_against, load_catalogue, load_events
+    from p5rec.data.splits import leave_last_basket
     from p5rec.evaluation.ids_assessment import scheme_of
     from p5rec.ids.diff import FittedIDs
     from p5rec.ids.fit import fit_semantic_ids
@@ -81,8 +90,12 @@ def ids_fit(
 
     check_writable(out)
     chosen = scheme_of(scheme)
+    if encoder:
+        chosen = replace(chosen, encoder=encoder)
     catalogue = load_catalogue(items)
     log = None if events is None else check_against(load_events(events), catalogue)
+    if log is not None and hold_out == "last-basket":
+        log = leave_last_basket(log, validation_users=0).train
     old = None if keep is None else load_ids(keep)
     ids = fit_semantic_ids(
         catalogue,
@@ -92,7 +105,8 @@ def ids_fit(
         keep=None if old is None else (old.ids, old.catalogue),
         seed=seed,
     )
-    save_ids(FittedIDs(ids, catalogue), out)
+    alone = old is None and vectors is None
+    save_ids(FittedIDs(ids, catalogue), out, scheme=chosen if alone else None, hold_out=hold_out)
     about = {"items": len(ids), "levels": ids.levels, "codes": ids.sizes, "notes": ids.notes}
     print_answer(about, as_json, ids.describe().splitlines())
 

@@ -30,7 +30,7 @@ from p5rec.ids.quality import measure
 from p5rec.ids.scheme import Kind, Scheme
 from p5rec.ids.semantic_ids import SemanticIDs
 from p5rec.model.bundle import open_bundle
-from p5rec.model.fitted_ids import load_ids
+from p5rec.model.fitted_ids import load_ids, stored_scheme
 from p5rec.model.recipe import Recipe
 from p5rec.progress import SILENT, Reporter
 
@@ -121,14 +121,14 @@ def report_on(
 ) -> tuple[Subject, Catalogue]:
     """Measure the semantic IDs of a bundle, or of what ``p5rec ids fit`` wrote; loads no model.
 
-    Whether held-out events leak is tried for a bundle, whose recipe tells how to fit anew.
+    Whether held-out events leak is tried where the folder tells how to fit anew.
 
     :raises BundleError: if there are no semantic IDs, or they have changed since they were written.
     """
     fitted = load_ids(path)
     known = None if events is None else check_against(events, fitted.catalogue)
-    recipe = path / "recipe.json"
-    training = open_bundle(path).get("training", {})
+    manifest = open_bundle(path)
+    training = manifest.get("training", {})
     if known is not None and training.get("hold_out", "nothing") == "nothing":
         reporter.say(
             "Note: these IDs may have been fitted on all events, so that held-out neighbours were "
@@ -136,10 +136,8 @@ def report_on(
         )
     judge = Judge(fitted.catalogue, known, sample=sample, seed=seed)
     with reporter.bar("Measuring"):
-        leaking = None
-        if recipe.is_file():
-            stored = Recipe.model_validate_json(recipe.read_text(encoding="utf-8"))
-            leaking = judge.leaks(stored.ids.scheme())
+        scheme = stored_scheme(path, manifest)
+        leaking = None if scheme is None else judge.leaks(scheme)
         found = measure(fitted.ids, fitted.catalogue, judge.neighbours, leaks=leaking)
     return Subject(path.name, fitted.ids, found, {}), fitted.catalogue
 

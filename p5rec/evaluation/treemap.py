@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,12 +12,17 @@ import numpy.typing as npt
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.errors import RequestError
-from p5rec.evaluation.drawing import SERIES, short
+from p5rec.evaluation.drawing import short
 from p5rec.ids.semantic_ids import SemanticIDs
 
 Ints = npt.NDArray[np.int64]
 
 MOST_BOXES = 3000
+# Dark enough for white text, on a light and on a dark page.
+_COLOURS = ("#2562b0", "#a85c12", "#2f7a53", "#83449a", "#a83c38", "#55636f", "#80641a", "#2b7486")
+_ROOT = "#44505c"
+_LEAST_TEXT = 9
+_LINE = 12
 
 
 @dataclass(frozen=True)
@@ -94,19 +100,24 @@ def draw_treemap(boxes: Sequence[Box], *, library: bool = True) -> str:
             ids=[box.name for box in boxes],
             parents=[box.parent for box in boxes],
             labels=[_as_text(box.label) for box in boxes],
+            text=[_folded(box.label) for box in boxes],
+            textinfo="text",
             values=[box.items for box in boxes],
             customdata=[_as_text(box.level) for box in boxes],
             branchvalues="total",
             maxdepth=3,
-            root={"color": "rgba(127,127,127,0.15)"},
+            root={"color": _ROOT},
+            textfont={"color": "white"},
             hovertemplate="%{customdata} %{label}<br>%{value} items<extra></extra>",
         )
     )
     figure.update_layout(
         margin={"l": 0, "r": 0, "t": 24, "b": 0},
         height=520,
-        treemapcolorway=list(SERIES),
+        treemapcolorway=list(_COLOURS),
         extendtreemapcolors=True,
+        # Text that would have to be smaller is left out: pointing at a box tells it.
+        uniformtext={"minsize": _LEAST_TEXT, "mode": "hide"},
         paper_bgcolor="rgba(0,0,0,0)",
         font={"family": "system-ui, sans-serif"},
     )
@@ -116,6 +127,12 @@ def draw_treemap(boxes: Sequence[Box], *, library: bool = True) -> str:
         config={"displaylogo": False, "displayModeBar": False, "responsive": True},
     )
     return markup
+
+
+def _folded(label: str) -> str:
+    """A label in lines that fit a small box; above the boxes inside it, it stands in one."""
+    lines = textwrap.wrap(short(label, 60), _LINE, break_long_words=False)
+    return "<br>".join(map(_as_text, lines))
 
 
 def _as_text(text: str) -> str:

@@ -30,7 +30,7 @@ def fit_semantic_ids(
     :param histories: the training events, for vectors of what is chosen together; without them
         vectors come from text alone. Held-out events must not be among them.
     :param vectors: a vector an item, float32[N, d], in the catalogue's order, that learned levels
-        use in place of those of the words: from a sentence encoder, for example.
+        use in place of those of the words, or of the scheme's encoder.
     :param keep: semantic IDs to keep, and their catalogue: items that they know keep their paths,
         the others are placed beside them, and the scheme and the events are not looked at.
     :raises SemanticIDError: if the scheme and the catalogue do not fit together.
@@ -51,7 +51,12 @@ def fit_semantic_ids(
             seed=seed,
         )
     items = fit_item_vectors(
-        catalogue, scheme.vectors, histories=histories, vectors=vectors, seed=seed
+        catalogue,
+        scheme.vectors,
+        histories=histories,
+        vectors=vectors,
+        sentences=scheme.encoder,
+        seed=seed,
     )
     return fit_hybrid_ids(
         items,

@@ -70,6 +70,7 @@ class Growth:
                 "terms": encoder.terms,
                 "described": self.space.described,
                 "given": self.space.given,
+                "sentences": self.space.sentences,
             }
             arrays |= {"weights": encoder.weights, "directions": encoder.directions}
             if self.space.expected is not None:
@@ -106,7 +107,11 @@ class Growth:
 def _space(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Space:
     encoder = TextEncoder(tuple(about["terms"]), arrays["weights"], arrays["directions"])
     return Space(
-        encoder, arrays.get("expected"), bool(about["described"]), given=int(about["given"])
+        encoder,
+        arrays.get("expected"),
+        bool(about["described"]),
+        given=int(about["given"]),
+        sentences=str(about.get("sentences", "")),
     )
 
 

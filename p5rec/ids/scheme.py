@@ -23,6 +23,8 @@ class Scheme:
     - ``max_width``: the most children of a node.
     - ``vectors``: what likens items to each other in learned levels.
     - ``widths``: the number of codes of each learned level; by default from the number of items.
+    - ``encoder``: a sentence-transformers model (hub name or folder) that reads the items' texts
+      for the learned levels; by default TF-IDF does.
 
     >>> Scheme(kind="residual", widths=(64, 64)).widths
     (64, 64)
@@ -34,6 +36,7 @@ class Scheme:
     max_width: int = 128
     vectors: VectorKind = "both"
     widths: tuple[int, ...] = ()
+    encoder: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, all of it in one message."""
@@ -51,5 +54,10 @@ class Scheme:
             problems.append(f"max_width is {self.max_width}; expected at least 2, for example 256.")
         if any(width < 2 for width in self.widths):
             problems.append(f"widths are {list(self.widths)}; expected each at least 2.")
+        if self.encoder and self.kind == "attributes":
+            problems.append(
+                f"encoder is {self.encoder!r}, but kind 'attributes' has no learned levels for it. "
+                "Choose 'residual' or 'hybrid', or leave encoder out."
+            )
         if problems:
             raise SemanticIDError("\n".join(problems))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.preprocessing import normalize
 
 from p5rec.errors import SemanticIDError
+from p5rec.ids.sentences import encode_sentences
 from p5rec.ids.text_vectors import TextEncoder
 
 Floats = npt.NDArray[np.float32]
@@ -26,20 +27,25 @@ class Space:
 
     A vector is made of a part of events, expected from the other by ``expected`` (float32[d + 1,
     e], the last row a constant; None without that part), and, if ``described``, a part of text: by
-    ``encoder``, or brought by the caller in ``given`` dimensions where that is not 0.
+    ``encoder``, or in ``given`` dimensions where that is not 0: by the encoder of ``sentences``, or
+    brought by the caller.
     """
 
     encoder: TextEncoder
     expected: Floats | None = None
     described: bool = True
     given: int = 0
+    sentences: str = ""
 
     def place(self, texts: Sequence[str], vectors: Floats | None = None) -> Floats:
         """Vectors of items without events, float32[n, d], from their words.
 
         :param vectors: what the caller brings, float32[n, given].
-        :raises SemanticIDError: if vectors were brought for the fit and are not now.
+        :raises SemanticIDError: if vectors were brought for the fit and are not now, or the encoder
+            that made them cannot be used.
         """
+        if vectors is None and self.sentences:
+            vectors = encode_sentences(self.sentences, texts)
         if vectors is None and self.given:
             raise SemanticIDError(
                 f"these semantic IDs were made from vectors of {self.given} dimensions, and none "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from p5rec.errors import SemanticIDError
 from p5rec.ids.co_occurrence import co_occurrence, co_occurrence_vectors, company_classes
 from p5rec.ids.content import content_classes, full_texts, order_of_classes
 from p5rec.ids.scheme import VectorKind
+from p5rec.ids.sentences import encode_sentences
 from p5rec.ids.space import CHOSEN_LENGTH, Space, with_constant
 from p5rec.ids.text_vectors import TextVectors, fit_text_vectors
 
@@ -41,6 +42,7 @@ def fit_item_vectors(
     *,
     histories: Histories | None,
     vectors: Floats | None = None,
+    sentences: str = "",
     seed: int,
 ) -> ItemVectors:
     """Learn vectors of the items of a catalogue from their words and the training events.
@@ -48,14 +50,18 @@ def fit_item_vectors(
     An item without events gets what its words let expect.
 
     :param vectors: used in place of those of the words: float32[N, d], in the catalogue's order.
-    :raises SemanticIDError: if ``vectors`` cannot be used.
+    :param sentences: the encoder that makes such vectors, where none are given.
+    :raises SemanticIDError: if ``vectors`` cannot be used, or the encoder.
     """
+    read = full_texts(catalogue)
     if vectors is not None:
-        vectors = normalize(check_vectors(vectors, catalogue)).astype(np.float32)
-    texts = fit_text_vectors(full_texts(catalogue), dimensions=DIMENSIONS, seed=seed)
+        vectors, sentences = normalize(check_vectors(vectors, catalogue)).astype(np.float32), ""
+    elif sentences:
+        vectors = encode_sentences(sentences, read)
+    texts = fit_text_vectors(read, dimensions=DIMENSIONS, seed=seed)
     known = texts.vectors if vectors is None else vectors
     given = 0 if vectors is None else vectors.shape[1]
-    alone = Space(texts.encoder, given=given)
+    alone = Space(texts.encoder, given=given, sentences=sentences)
     if kind == "text":
         return ItemVectors(known, texts, alone)
     if histories is None or not len(histories.items):
@@ -63,7 +69,7 @@ def fit_item_vectors(
         return ItemVectors(known, texts, alone, (note,))
     chosen = CHOSEN_LENGTH * _chosen_together(catalogue, histories, seed)
     expected = _regress(known, chosen)
-    space = Space(texts.encoder, expected, described=kind == "both", given=given)
+    space = replace(alone, expected=expected, described=kind == "both")
     unseen = ~chosen.any(axis=1)
     if unseen.any():
         chosen[unseen] = CHOSEN_LENGTH * normalize(with_constant(known[unseen]) @ expected)

@@ -98,6 +98,7 @@ class IDs(_Section):
     max_width: PositiveInt = 128
     vectors: VectorKind = "both"
     widths: tuple[PositiveInt, ...] = ()
+    encoder: str = ""
 
     @model_validator(mode="after")
     def _a_scheme(self) -> IDs:

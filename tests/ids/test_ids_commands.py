@@ -67,6 +67,22 @@ def test_vectors_of_ones_own(tmp_path, monkeypatch, capsys):
     assert "5 vectors for 12 items" in capsys.readouterr().err
 
 
+def test_a_report_on_what_was_made_without_the_last_baskets(tmp_path, monkeypatch, capsys):
+    items, events = write_items(tmp_path / "a.csv", 30), write_events(tmp_path / "events.csv", 30)
+    plan = ["ids", "fit", items, "--events", events, "--scheme", "residual", "--out"]
+    call(*plan, tmp_path / "held", "--hold-out", "last-basket", monkeypatch=monkeypatch)
+    call(*plan, tmp_path / "all", monkeypatch=monkeypatch)
+    capsys.readouterr()
+    for folder, noted in (("held", False), ("all", True)):
+        report = ["ids", "report", tmp_path / folder, "--events", events, "--json"]
+        assert call(*report, monkeypatch=monkeypatch) == 0
+        said = capsys.readouterr()
+        assert json.loads(said.out)["leaks"] is False
+        assert ("may have been fitted on all events" in said.err) == noted
+    changed = load_ids(tmp_path / "held").ids.codes != load_ids(tmp_path / "all").ids.codes
+    assert changed.any()
+
+
 def test_ids_are_no_recommender(tmp_path, monkeypatch, capsys):
     items = write_items(tmp_path / "a.csv", 3)
     call("ids", "fit", items, "--out", tmp_path / "ids", monkeypatch=monkeypatch)

@@ -1,5 +1,6 @@
 """Laws of trees with learned levels, whatever the catalogue and the events."""
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -147,6 +148,15 @@ def test_no_cluster_overflows(count, clusters, slack, seed):
     assert sizes.max() <= capacity
     assert sizes.min() >= 1
     assert len(sizes) <= clusters
+
+
+@few
+@given(count=st.integers(1, 60), clusters=st.integers(1, 9), seed=st.integers(0, 9))
+def test_clusters_that_must_not_dissolve_stay(count, clusters, seed):
+    points = np.random.default_rng(seed).normal(size=(count, 3)).astype(np.float32)
+    least = min(math.ceil(0.9 * clusters), count)
+    parts = cluster_balanced(points, clusters=clusters, capacity=count, least=least, seed=seed)
+    assert least <= parts.max() + 1 <= clusters
 
 
 @few
