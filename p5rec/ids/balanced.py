@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 
 from p5rec.ids.grouping import members, number_nodes
+from p5rec.ids.splitting import by_first_row
 
 Vectors = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -125,19 +126,6 @@ def assign_balanced(costs: Vectors, *, capacity: int, sizes: Ints | None = None)
         np.subtract.at(room, wish[accepted], sizes[left[accepted]])
         left = left[chosen[left] < 0]
     return chosen
-
-
-def by_first_row(groups: Ints) -> Ints:
-    """The same groups, numbered by the first row of each.
-
-    >>> by_first_row(np.array([7, 3, 7, 5])).tolist()
-    [0, 1, 0, 2]
-    """
-    _, first, numbers = np.unique(groups, return_index=True, return_inverse=True)
-    renumbered = np.empty(len(first), dtype=np.int64)
-    renumbered[np.argsort(first)] = np.arange(len(first))
-    result: Ints = renumbered[numbers]
-    return result
 
 
 def distances(vectors: Vectors, centres: Vectors) -> Vectors:

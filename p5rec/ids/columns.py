@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,26 +24,32 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class LevelColumn:
-    """One level of the tree as a column says it: the code of each row, the text of each code."""
+    """One level of the tree as a column says it: the code of each row, the text of each code.
+
+    ``notes`` tells what was read as one value, and how many items have none.
+    """
 
     name: str
     codes: Ints
     labels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_levels(
     catalogue: Catalogue, levels: Sequence[str]
 ) -> tuple[list[LevelColumn], tuple[str, ...]]:
-    """The levels that tell items apart, and a note on each one that does not.
+    """The levels that tell items apart, and notes on how they were read or why they were dropped.
 
     :raises SemanticIDError: if a level is no column of the catalogue, or is named twice.
     """
     check_levels(catalogue, levels)
-    columns, notes = [], []
+    columns: list[LevelColumn] = []
+    notes: list[str] = []
     for level in levels:
         column = _encode(level, _values(catalogue, level))
         if len(column.labels) > 1:
             columns.append(column)
+            notes += column.notes
         else:
             only = column.labels[0]
             notes.append(f"level {level!r} was dropped: every item has the same value {only!r}")
@@ -169,7 +175,34 @@ def _encode(level: str, values: Sequence[str | None]) -> LevelColumn:
     ordered = sorted(labels, key=lambda key: (comparable(labels[key]), key is not None, key or ""))
     code = {key: i for i, key in enumerate(ordered)}
     codes = np.fromiter((code[folded[value]] for value in values), np.int64, len(values))
-    return LevelColumn(name=level, codes=codes, labels=tuple(labels[key] for key in ordered))
+    return LevelColumn(
+        name=level,
+        codes=codes,
+        labels=tuple(labels[key] for key in ordered),
+        notes=tuple(_told(level, spellings, labels)),
+    )
+
+
+def _told(
+    level: str,
+    spellings: Mapping[str | None, Counter[str]],
+    labels: Mapping[str | None, str],
+) -> Iterator[str]:
+    """What a person should know of how the values of a level were read."""
+    several = [key for key, counts in spellings.items() if len(counts) > 1]
+    if several:
+        widest = max(several, key=lambda key: (spellings[key].total(), labels[key]))
+        other = min(set(spellings[widest]) - {labels[widest]})
+        spelt = sum(len(spellings[key]) for key in several)
+        yield (
+            f"level {level!r}: spellings read as the same value as another: {spelt:,}, such as "
+            f"{other!r} as {labels[widest]!r}"
+        )
+    if None in spellings:
+        yield (
+            f"level {level!r}: items without a value, which share the code {labels[None]!r}: "
+            f"{spellings[None].total():,}"
+        )
 
 
 def _commonest(spellings: Counter[str]) -> str:

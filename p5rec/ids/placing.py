@@ -178,19 +178,13 @@ class _Walk:
             parent = int(nodes[row])
             if source != "attribute":
                 assert vectors is not None, source
-                value = None if ahead is None else (parent, int(self.codes[row, ahead]))
-                if value is None:
-                    beside = self._beside_twin(level, parent, row)
-                    code = (
-                        self._nearest(level, parent, vectors[row], bounded=True)
-                        if beside is None
-                        else beside
-                    )
+                if ahead is None:
+                    self.codes[row, level] = self._among_its_like(level, parent, row, vectors[row])
                 else:
+                    value = (parent, int(self.codes[row, ahead]))
                     if value not in groups:
                         groups[value] = self._nearest(level, parent, vectors[row], bounded=False)
-                    code = groups[value]
-                self.codes[row, level] = code
+                    self.codes[row, level] = groups[value]
             nodes[row] = self._enter(level, parent, self.codes[row], vectors, row)
             known.items[nodes[row]] += 1
 
@@ -219,6 +213,11 @@ class _Walk:
         rows = np.flatnonzero(wanted[place] == keys)
         pairs = zip(keys[rows].tolist(), self.taken[rows, level].tolist(), strict=True)
         return {divmod(key, size): code for key, code in pairs}
+
+    def _among_its_like(self, level: int, parent: int, row: int, vector: Floats) -> int:
+        """The code of the item that reads the same, or else of the nearest node with room."""
+        beside = self._beside_twin(level, parent, row)
+        return self._nearest(level, parent, vector, bounded=True) if beside is None else beside
 
     def _beside_twin(self, level: int, parent: int, row: int) -> int | None:
         """The code of the item that reads the same, if it is below this parent and has room."""

@@ -44,7 +44,20 @@ def split_balanced(vectors: Vectors, *, capacity: int, most: int) -> Ints:
             continue
         near, far, parts_near = _bisect(vectors, rows, parts=parts, capacity=capacity)
         stack += [(far, parts - parts_near), (near, parts_near)]
-    return _by_first_row(groups)
+    return by_first_row(groups)
+
+
+def by_first_row(groups: Ints) -> Ints:
+    """The same groups, numbered by the first row of each.
+
+    >>> by_first_row(np.array([7, 3, 7, 5])).tolist()
+    [0, 1, 0, 2]
+    """
+    _, first, numbers = np.unique(groups, return_index=True, return_inverse=True)
+    renumbered = np.empty(len(first), dtype=np.int64)
+    renumbered[np.argsort(first)] = np.arange(len(first))
+    result: Ints = renumbered[numbers]
+    return result
 
 
 def _bisect(vectors: Vectors, rows: Ints, *, parts: int, capacity: int) -> tuple[Ints, Ints, int]:
@@ -83,11 +96,3 @@ def _two_means(points: Vectors) -> npt.NDArray[np.float64]:
             break
         side = moved
     return along
-
-
-def _by_first_row(groups: Ints) -> Ints:
-    _, first, numbers = np.unique(groups, return_index=True, return_inverse=True)
-    renumbered = np.empty(len(first), dtype=np.int64)
-    renumbered[np.argsort(first)] = np.arange(len(first))
-    result: Ints = renumbered[numbers]
-    return result

@@ -39,7 +39,11 @@ def test_a_known_tree_with_a_leaf_for_each_item():
     assert ids.labels[1] == ("(no brand)", "Alpo", "Teavo")
     assert ids.codes.tolist() == [[1, 1, 3], [1, 0, 1], [1, 1, 2], [2, 2, 5], [2, 2, 4], [0, 0, 0]]
     assert ids.labels[2][4] == "Black tea, Teavo, Drinks, Food"
-    assert ids.notes == ()
+    assert ids.notes == (
+        "level 'categories[1]': items without a value, which share the code "
+        "'(no further category)': 1",
+        "level 'brand': items without a value, which share the code '(no brand)': 2",
+    )
 
 
 def test_a_known_tree_with_numbered_siblings():
@@ -68,6 +72,13 @@ def test_spellings_of_one_value_are_one_code_under_its_commonest_spelling():
     ids = fit(rows, ["brand"])
     assert ids.labels[0] == ("L'OREAL", "Nivéa")
     assert ids.codes[:, 0].tolist() == [0] * 6 + [1] * 2
+    # Accents that are composed otherwise are the same spelling.
+    assert ids.notes == (
+        "level 'brand': spellings read as the same value as another: 4, such as "
+        + repr("L'Oreal")
+        + " as "
+        + repr("L'OREAL"),
+    )
 
 
 def test_brands_that_differ_in_marks_and_entities_alone_are_one():
