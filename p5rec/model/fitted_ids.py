@@ -61,4 +61,7 @@ def stored_scheme(path: Path, manifest: Mapping[str, Any]) -> Scheme | None:
     noted = manifest.get("scheme")
     if noted is None:
         return None
-    return Scheme(**{k: tuple(v) if isinstance(v, list) else v for k, v in noted.items()})
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in noted.items()
+    }
+    return Scheme(**fields)
