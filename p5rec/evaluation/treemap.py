@@ -115,7 +115,7 @@ def draw_treemap(boxes: Sequence[Box], *, library: bool = True) -> str:
         margin={"l": 0, "r": 0, "t": 24, "b": 0},
         height=520,
         treemapcolorway=list(_COLOURS),
-        extendtreemapcolors=True,
+        extendtreemapcolors=False,
         # Text that would have to be smaller is left out: pointing at a box tells it.
         uniformtext={"minsize": _LEAST_TEXT, "mode": "hide"},
         paper_bgcolor="rgba(0,0,0,0)",

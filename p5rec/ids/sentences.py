@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from p5rec.errors import SemanticIDError
+from p5rec.progress import quiet_transformers
 
 Floats = npt.NDArray[np.float32]
 
@@ -29,7 +30,8 @@ def encode_sentences(encoder: str, texts: Sequence[str]) -> Floats:
             "it with pip install 'p5rec[sentences]', or leave encoder out."
         ) from error
     try:
-        model = SentenceTransformer(encoder)
+        with quiet_transformers():
+            model = SentenceTransformer(encoder)
     except (OSError, ValueError) as error:
         raise SemanticIDError(
             f"the encoder {encoder!r} cannot be loaded: {error}. Give the hub name or the folder "

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
@@ -35,6 +34,7 @@ from transformers import (
 
 from p5rec.errors import RecipeError
 from p5rec.model.recipe import Base, Mini
+from p5rec.progress import quiet_transformers
 from p5rec.prompting.tokenizer_training import train_tokenizer
 
 
@@ -163,7 +163,7 @@ def _pretrained(base: Base) -> BaseModel:
     assert base.name is not None
     kind = AutoModelForSeq2SeqLM if base.family == "t5" else AutoModelForCausalLM
     try:
-        with _quiet():
+        with quiet_transformers():
             _check_family(base, AutoConfig.from_pretrained(base.name))
             return BaseModel(
                 kind.from_pretrained(base.name, dtype=torch.float32, use_safetensors=True),
@@ -173,7 +173,7 @@ def _pretrained(base: Base) -> BaseModel:
         file = _packaged_gguf(base.package)
         if file is None:
             raise RecipeError(_not_found(base, error)) from error
-    with _quiet():
+    with quiet_transformers():
         where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
         model = kind.from_pretrained(**where, dtype=torch.float32)
         _check_family(base, model.config)
@@ -205,19 +205,6 @@ def _not_found(base: Base, error: Exception) -> str:
         f"{reason}. Give the path of a local folder with its config.json and *.safetensors, or "
         f"use a recipe that needs no download: gpt2-mini, t5-mini.{remedy}"
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' own bars and notices; errors still come through."""
-    verbosity = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers.logging.set_verbosity(verbosity)
-        transformers.logging.enable_progress_bar()
 
 
 @contextmanager
