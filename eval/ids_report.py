@@ -77,6 +77,50 @@ def _shares(figures: dict) -> list[str]:
     return lines
 
 
+SECTION = """\
+## Semantic IDs
+
+Residual IDs beside codes of faiss's `ResidualQuantizer`, of the same vectors and widths: how much
+more often items that are chosen together share the first code, and the whole path of clusters;
+with nodes of at most as many items as faiss's largest, and of the default width. Bits are what a
+path spares who has to guess an item that was chosen next, in events that were held out. Collisions
+and usage entropy (1 is even) are those of all kinds of IDs.
+
+| data set | items | collisions | lowest usage entropy | first code | whole path | default width \
+| bits | bits, faiss |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+
+
+def section(figures: dict, file: str) -> list[str]:
+    """What the page of results says of semantic IDs."""
+    lines = SECTION.splitlines()
+    for name, found in figures["details"]["data_sets"].items():
+        wide, default = (
+            figures[key][name] for key in ("agreement_vs_faiss", "agreement_vs_faiss_default_width")
+        )
+        bits = figures["held_out_bits"][name]
+        lines.append(
+            f"| {name} | {found['items']:,} | {figures['collisions'][name]} "
+            f"| {figures['min_usage_entropy'][name]:.2f} | {wide['first']:.2f}× "
+            f"| {wide['last_but_one']:.2f}× | {default['last_but_one']:.2f}× "
+            f"| {bits['ours']:.3f} | {bits['faiss']:.3f} |"
+        )
+    machine, picture = figures["machine"], Path(file).with_suffix(".png").name
+    return [
+        *lines,
+        "",
+        f"![Neighbours that share a path, over random items that do](results/{picture})",
+        "",
+        f"- {figures['details']['large']['items']:,} items of 64 dimensions: "
+        f"{figures['fit_seconds_1m']:.0f} s and {figures['fit_peak_gib_1m']:.1f} GiB to fit, "
+        f"{figures['place_1000_seconds']:.1f} s to place 1,000 more.",
+        f"- `{figures['command']}` at {figures['commit'][:7]} on {machine['processor']}, "
+        f"{machine['threads']} of {machine['cores']} cores. All of it: [{file}](results/{file}).",
+        "",
+    ]
+
+
 SIDES = (
     ("default_width", "ours", "#7fb2e5", "p5rec, nodes of the default width"),
     ("as_wide", "ours", "#2563a8", "p5rec, nodes as wide as faiss's"),

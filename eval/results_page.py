@@ -208,11 +208,21 @@ def training_speed() -> list[str]:
     return [*lines, ""]
 
 
+def semantic_ids() -> list[str]:
+    path = RESULTS / "ids.json"
+    if not path.exists():
+        return []
+    import ids_report
+
+    return ids_report.section(json.loads(path.read_text(encoding="utf-8")), path.name)
+
+
 def main() -> None:
     lines = [HEAD]
     for suite, runs in sorted(suites().items()):
         lines += section(suite, runs)
     lines += training_speed()
+    lines += semantic_ids()
     PAGE.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     print(f"Written: {PAGE}")
 
