@@ -84,7 +84,7 @@ Residual IDs beside codes of faiss's `ResidualQuantizer`, of the same vectors an
 more often items that are chosen together share the first code, and the whole path of clusters;
 with nodes of at most as many items as faiss's largest, and of the default width. Bits are what a
 path spares who has to guess an item that was chosen next, in events that were held out. Collisions
-and usage entropy (1 is even) are those of all kinds of IDs.
+and the usage entropy of clusters (1 is even) are those of all kinds of IDs.
 
 | data set | items | collisions | lowest usage entropy | first code | whole path | default width \
 | bits | bits, faiss |
