@@ -94,9 +94,10 @@ def ids_fit(
         chosen = replace(chosen, encoder=encoder)
     catalogue = load_catalogue(items)
     log = None if events is None else check_against(load_events(events), catalogue)
-    if log is not None and hold_out == "last-basket":
-        log = leave_last_basket(log, validation_users=0).train
     old = None if keep is None else load_ids(keep)
+    held = _held_out(log is not None, old is not None, hold_out)
+    if log is not None and held == "last-basket":
+        log = leave_last_basket(log, validation_users=0).train
     ids = fit_semantic_ids(
         catalogue,
         chosen,
@@ -106,7 +107,7 @@ def ids_fit(
         seed=seed,
     )
     alone = old is None and vectors is None
-    save_ids(FittedIDs(ids, catalogue), out, scheme=chosen if alone else None, hold_out=hold_out)
+    save_ids(FittedIDs(ids, catalogue), out, scheme=chosen if alone else None, hold_out=held)
     about = {"items": len(ids), "levels": ids.levels, "codes": ids.sizes, "notes": ids.notes}
     print_answer(about, as_json, ids.describe().splitlines())
 
@@ -171,6 +172,13 @@ def ids_compare(
     judge = Judge(catalogue, log, sample=sample, seed=seed)
     subjects = compare_schemes(judge, schemes, reporter=Reporter(quiet=quiet))
     _print_subjects(subjects, catalogue, html, as_json)
+
+
+def _held_out(events: bool, kept: bool, asked: str) -> str:
+    """What of the events the IDs cannot know; of those that are kept, nothing is sure."""
+    if kept:
+        return "nothing"
+    return asked if events else "everything"
 
 
 def _read_vectors(path: Path) -> np.ndarray:

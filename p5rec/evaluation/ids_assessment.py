@@ -128,15 +128,16 @@ def report_on(
     fitted = load_ids(path)
     known = None if events is None else check_against(events, fitted.catalogue)
     manifest = open_bundle(path)
-    training = manifest.get("training", {})
-    if known is not None and training.get("hold_out", "nothing") == "nothing":
+    scheme = stored_scheme(path, manifest)
+    by_events = scheme is None or scheme.kind != "attributes"
+    hold_out = manifest.get("training", {}).get("hold_out", "nothing")
+    if known is not None and by_events and hold_out == "nothing":
         reporter.say(
             "Note: these IDs may have been fitted on all events, so that held-out neighbours were "
             "not held out from them. Fit with --hold-out last-basket to hold them out."
         )
     judge = Judge(fitted.catalogue, known, sample=sample, seed=seed)
     with reporter.bar("Measuring"):
-        scheme = stored_scheme(path, manifest)
         leaking = None if scheme is None else judge.leaks(scheme)
         found = measure(fitted.ids, fitted.catalogue, judge.neighbours, leaks=leaking)
     return Subject(path.name, fitted.ids, found, {}), fitted.catalogue

@@ -27,7 +27,8 @@ def save_ids(
     """Write semantic IDs and their catalogue to a folder; a reader sees the old one or the new.
 
     :param scheme: what makes these IDs of the catalogue and events, if anything does by itself.
-    :param hold_out: what of the events they were not fitted on.
+    :param hold_out: what of the events they were not fitted on: ``nothing``, ``last-basket`` or
+        ``everything``.
     :raises BundleError: if it cannot be written, or holds something else.
     """
     about: dict[str, Any] = {"holds": "semantic IDs", "training": {"hold_out": hold_out}}

@@ -69,16 +69,22 @@ def test_vectors_of_ones_own(tmp_path, monkeypatch, capsys):
 
 def test_a_report_on_what_was_made_without_the_last_baskets(tmp_path, monkeypatch, capsys):
     items, events = write_items(tmp_path / "a.csv", 30), write_events(tmp_path / "events.csv", 30)
-    plan = ["ids", "fit", items, "--events", events, "--scheme", "residual", "--out"]
-    call(*plan, tmp_path / "held", "--hold-out", "last-basket", monkeypatch=monkeypatch)
-    call(*plan, tmp_path / "all", monkeypatch=monkeypatch)
+    plan = ["ids", "fit", items, "--scheme", "residual"]
+    called = {
+        "held": [*plan, "--events", events, "--hold-out", "last-basket"],
+        "all": [*plan, "--events", events],
+        "none": plan,
+        "attributes": ["ids", "fit", items, "--events", events],
+    }
+    for folder, words in called.items():
+        call(*words, "--out", tmp_path / folder, monkeypatch=monkeypatch)
     capsys.readouterr()
-    for folder, noted in (("held", False), ("all", True)):
+    for folder in called:
         report = ["ids", "report", tmp_path / folder, "--events", events, "--json"]
         assert call(*report, monkeypatch=monkeypatch) == 0
         said = capsys.readouterr()
         assert json.loads(said.out)["leaks"] is False
-        assert ("may have been fitted on all events" in said.err) == noted
+        assert ("may have been fitted on all events" in said.err) == (folder == "all")
     changed = load_ids(tmp_path / "held").ids.codes != load_ids(tmp_path / "all").ids.codes
     assert changed.any()
 
