@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unicodedata import category
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from p5rec.prompting.segments import ItemRef, UntrustedText
 from p5rec.prompting.template import Template
 from p5rec.prompting.templates import TemplateSet
 
+_PICTURES = frozenset({"So", "Sk", "Cn", "Co", "Cs"})
 SHOWN = 32
 """The newest events of a history that stand before a request."""
 
@@ -32,13 +34,24 @@ def request_values(words: str, history: Sequence[int] = ()) -> dict[str, Value]:
     return {"request": UntrustedText(words), "history": items}
 
 
+def without_pictures(text: str) -> str:
+    """A text without emoji and the like, unless it is nothing else.
+
+    >>> without_pictures("tea 🎉🎉 or coffee"), without_pictures("🎉")
+    ('tea or coffee', '🎉')
+    """
+    kept = "".join(" " if category(letter) in _PICTURES else letter for letter in text)
+    return " ".join(kept.split()) if any(map(str.isalnum, kept)) else text
+
+
 def request_prompts(
     encoder: PromptEncoder, templates: TemplateSet, words: str, histories: Histories
 ) -> list[EncodedPrompt]:
     """The prompts of one request after each history; an empty one is not mentioned.
 
-    Where no template has both, none is.
+    Where no template has both, none is. Pictures, which no item is called, are not shown.
     """
+    words = without_pictures(words)
     alone = request_templates(templates, after=False)[0]
     after = next(iter(request_templates(templates, after=True)), alone)
     items = np.asarray(histories.items, dtype=np.int64)

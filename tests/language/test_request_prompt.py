@@ -28,3 +28,13 @@ def test_without_a_template_for_a_history_it_is_not_shown() -> None:
     plain = TemplateSet(request_templates(MODEL.templates, after=False))
     found = request_prompts(MODEL.encoder, plain, "a snack", histories_of([[], [3, 5]]))
     assert (found[0] == found[1]).all()
+
+
+def test_pictures_beside_words_are_not_shown() -> None:
+    nobody = histories_of([[]])
+    prompts = [
+        request_prompts(MODEL.encoder, MODEL.templates, text, nobody)[0]
+        for text in ("a snack", "a 🎉 snack" + "🎉" * 16_000, "🎉")
+    ]
+    assert (prompts[0] == prompts[1]).all()
+    assert not np.array_equal(prompts[2], prompts[0]), "alone they are all there is"
