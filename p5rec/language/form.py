@@ -10,7 +10,7 @@ from p5rec.language.vocabulary import BREAKS, HISTORY_VERBS, JOINTS, NUMBERS, SH
 from p5rec.language.words import fold
 
 _TELLING = HISTORY_VERBS | SHARING | frozenset(map(fold, NUMBERS))
-_DANGLING = re.compile(r"[,;:(\[\-–—/&+]")
+_DANGLING = re.compile(r"[,;:(\[\-–—&]")
 _DOUBLED = re.compile(r"[,;:]\s*[,;:]|\(\s*[),;:]")
 _CLOSING = re.compile(r"[)%”’\"]*")
 
@@ -40,7 +40,7 @@ def finished(sentence: str, mentions: Sequence[Mention]) -> str:
         return ""
     closing = _CLOSING.match(sentence, kept[-1].end)
     end = kept[-1].end if closing is None else closing.end()
-    body = _balanced(sentence[:end]).lstrip(",;:)]-–—/&+ ")
+    body = _balanced(sentence[:end]).lstrip(",;:)]-–—& ")
     return f"{body[:1].upper()}{body[1:]}."
 
 
