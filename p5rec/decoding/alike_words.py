@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix, vstack
+from scipy.sparse import coo_matrix, csr_matrix, diags
 
 from p5rec.data.catalogue import Catalogue
-from p5rec.decoding.companions import KINDS, Companions, CrossFitted, largest, values_at
+from p5rec.decoding.companions import KINDS, Companions, CrossFitted, largest
 from p5rec.ids.content import full_texts
 from p5rec.ids.text_vectors import word_weights
 
@@ -17,6 +17,10 @@ IntArray = NDArray[np.int64]
 
 NEIGHBOURS = 30
 """Of so many items at most the words are compared with those of one."""
+
+COMMON = 4096
+"""Words of more items than this lead nobody to an item: looking through them would cost the square
+of the catalogue."""
 
 _WORDS = KINDS.index("alike words")
 _AT_ONCE = 256
@@ -26,21 +30,24 @@ _PAIRS_AT_ONCE = 2**17
 def alike_in_words(catalogue: Catalogue, rows: IntArray) -> csr_matrix:
     """How alike the words of some items are to those of others: cosines of TF-IDF.
 
-    :return: ``float[N, N]``: of each of ``rows`` the nearest :data:`NEIGHBOURS`, other rows empty.
+    :return: ``float[N, N]``: of each of ``rows`` the nearest :data:`NEIGHBOURS` among those that
+        share a word of at most :data:`COMMON` items, other rows empty.
     """
     weights = word_weights(full_texts(catalogue))
-    found = [csr_matrix((0, len(catalogue)), dtype=np.float32)]
+    of_word = np.bincount(weights.indices, minlength=weights.shape[1])
+    telling = (weights @ diags((of_word <= COMMON).astype(np.float32))).tocsr()
+    telling.eliminate_zeros()
+    found = [np.empty((2, 0), dtype=np.int64)]
     for start in range(0, len(rows), _AT_ONCE):
         own = rows[start : start + _AT_ONCE]
-        near = (weights[own] @ weights.T).tocoo()
+        near = (telling[own] @ telling.T).tocoo()
         others = own[near.row] != near.col
         near = coo_matrix((near.data[others], (near.row[others], near.col[others])), near.shape)
-        near = near.tocsr()
-        at = largest(near, NEIGHBOURS)
-        found.append(csr_matrix((values_at(near, *at), at), near.shape))
-    of_rows = vstack(found).tocoo()
-    shape = (len(catalogue), len(catalogue))
-    return csr_matrix((of_rows.data, (rows[of_rows.row], of_rows.col)), shape)
+        first, second = largest(near.tocsr(), NEIGHBOURS)
+        found.append(np.stack([own[first], second]))
+    first, second = np.concatenate(found, axis=1)
+    cosines = _cosines(weights, first, second)
+    return csr_matrix((cosines, (first, second)), (len(catalogue), len(catalogue)))
 
 
 def with_alike_words(fitted: CrossFitted, catalogue: Catalogue) -> CrossFitted:
