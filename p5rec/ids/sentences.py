@@ -33,8 +33,9 @@ def encode_sentences(encoder: str, texts: Sequence[str]) -> Floats:
         with quiet_transformers():
             model = SentenceTransformer(encoder)
     except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
         raise SemanticIDError(
-            f"the encoder {encoder!r} cannot be loaded: {error}. Give the hub name or the folder "
+            f"the encoder {encoder!r} cannot be loaded: {reason}. Give the hub name or the folder "
             "of a sentence-transformers model."
         ) from error
     distinct = sorted(set(texts))

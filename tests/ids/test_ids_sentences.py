@@ -33,7 +33,7 @@ class DrinksOrTools:
 
     def __init__(self, name):
         if name != SCHEME.encoder:
-            raise OSError(f"there is no {name}")
+            raise OSError(f"there is no {name}.\nRead on for a page.")
 
     def encode(self, texts, *, normalize_embeddings, show_progress_bar):
         assert normalize_embeddings
@@ -86,7 +86,7 @@ def test_nothing_to_read_is_like_nothing():
 
 @pytest.mark.usefixtures("library")
 def test_an_encoder_that_is_not_there():
-    with pytest.raises(SemanticIDError, match=r"'x' cannot be loaded: there is no x\. Give the"):
+    with pytest.raises(SemanticIDError, match=r"'x' cannot be loaded: there is no x\. Give"):
         encode_sentences("x", ["tea"])
 
 
