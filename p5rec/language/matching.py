@@ -15,6 +15,8 @@ STRENGTH = 3.0
 """Nats a point of BM25."""
 LEAST = 15.0
 """Nats that the walk leans at least to the item whose words answer best."""
+MOST_GUESSED = 10.0
+"""Nats that the walk leans at most where no word of a wish is one of the catalogue."""
 OCCASION = 0.5
 """Weight of the words after "for": "a snack for a party" asks for a snack."""
 
@@ -60,8 +62,9 @@ def lean_of(wish: str, index: WordIndex) -> Lean:
     """The items that have words of a wish, and how much the walk should lean to each.
 
     Words that an unknown one may stand for never count for more than the most telling word that
-    items do have. In a small catalogue points of BM25 are few, so that the best of its items gets a
-    least number of nats and the others theirs in proportion.
+    items do have; where there is none, a network that is sure of something else has its way. In a
+    small catalogue points of BM25 are few, so that the best of its items gets a least number of
+    nats and the others theirs in proportion.
     """
     asked, said = asked_words(wish, index), set(words(wish[:READ]))
     exact = {word: weight for word, weight in asked.items() if word in said}
@@ -71,4 +74,7 @@ def lean_of(wish: str, index: WordIndex) -> Lean:
     scores = index.scores(exact) + guessed * min(1.0, most / max(guessed.max(initial=0.0), 1e-9))
     rows = np.flatnonzero(scores > 0).astype(np.int64)
     best = float(scores.max(initial=0.0))
-    return Lean(rows, max(STRENGTH, LEAST / best if best else 0.0) * scores[rows])
+    strength = max(STRENGTH, LEAST / best) if best else 0.0
+    if best and not exact:
+        strength = min(strength, MOST_GUESSED / best)
+    return Lean(rows, strength * scores[rows])

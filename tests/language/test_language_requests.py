@@ -29,7 +29,7 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.trie import Trie
 from p5rec.errors import RequestError
-from p5rec.language.matching import asked_words, lean_of
+from p5rec.language.matching import LEAST, MOST_GUESSED, asked_words, lean_of
 from p5rec.language.request_text import request_text
 from p5rec.language.requests import LONGEST_REQUEST, Request, ShopWords, denied_rows
 from p5rec.language.spelling import slips
@@ -270,6 +270,13 @@ def test_a_guessed_word_never_outweighs_the_most_telling_word_said() -> None:
     assert lean.scores[-1] <= lean.scores[:-1].max()
     both = lean_of("fresh crumpet", WordIndex(Catalogue.from_table(table)))
     assert both.scores[-1] > both.scores[:-1].max(), "said outright, it is the most telling word"
+
+
+def test_where_all_is_guessed_the_walk_leans_less() -> None:
+    said, guessed = lean_of("lettuce", PRODUCE), lean_of("letuce", PRODUCE)
+    assert said.scores.max() == pytest.approx(LEAST)
+    assert guessed.scores.max() == pytest.approx(MOST_GUESSED)
+    assert said.rows.tolist() == guessed.rows.tolist()
 
 
 @given(
