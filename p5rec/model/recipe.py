@@ -180,6 +180,8 @@ class Training(_Section):
     - ``targets``: at most so many items of one session are learnt at once.
     - ``newest``: only so many of each user's newest sessions are targets (older ones are history),
       so that heavy users do not drown the others and what is learnt is what comes next now.
+    - ``loosely``: in this share of the batches of what comes next, words before the history are left
+      out or changed at random, so that it does not hang on how it is asked.
     - ``language_learning_rate``: for the steps of the other tasks; ``learning_rate`` by default.
       ``writing_learning_rate``: for those of them that are answered with text alone.
     - ``precision``: of the network's passes in training; ``bfloat16`` takes half the time where the
@@ -201,6 +203,7 @@ class Training(_Section):
     batch_tokens: PositiveInt = 8192
     targets: PositiveInt = 16
     newest: PositiveInt | None = None
+    loosely: float = Field(default=0.0, ge=0, lt=1)
     learning_rate: PositiveFloat = 1e-3
     language_learning_rate: PositiveFloat | None = None
     writing_learning_rate: PositiveFloat | None = None

@@ -241,6 +241,7 @@ def _tasks(untrained: Untrained, fitting: Fitting) -> dict[Task, Examples]:
             history=recipe.prompting.history,
             targets=settings.targets,
             depth=model.ids.depth,
+            loosely=settings.loosely,
         )
     }
     if apart and index is not None:

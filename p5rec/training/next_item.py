@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -47,6 +47,8 @@ class NextItemExamples:
         session foreseen once; ``prefix``: one window a session, ending just before it.
     :param targets: at most so many items of a session are learnt at once, drawn anew each time.
     :param index: of the history prior, where it learns from the same steps.
+    :param loosely: in this share of the batches the words before the history are left out or
+        changed for others at random, so that what comes next does not hang on how it is asked.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class NextItemExamples:
         history: int,
         targets: int,
         depth: int,
+        loosely: float = 0.0,
     ) -> None:
         self._items = np.asarray(histories.items, dtype=np.int64)
         self._offsets = np.asarray(histories.offsets, dtype=np.int64)
@@ -74,6 +77,9 @@ class NextItemExamples:
         self._steps = depth - 1
         self._positions_an_item = len(encoder.items(np.zeros(1, dtype=np.int64)))
         self._sessions = sessions
+        self._loosely = loosely
+        tokenizer = encoder.tokenizer
+        self._words = np.setdiff1d(np.arange(tokenizer.size), list(tokenizer.reserved))
 
     def plan(self, rng: np.random.Generator) -> Plan:
         """The windows of one epoch; where they begin is random."""
@@ -113,9 +119,10 @@ class NextItemExamples:
         ends: list[int] = []
         weights: list[float] = []
         draw = int(rng.integers(2**32))
+        reading = self._reading(rng)
         for row, window in enumerate(chosen.tolist()):
             user, start = windows.user[window], windows.start[window]
-            head = self._heads[user][draw % len(self._heads[user])]
+            head = reading(self._heads[user][draw % len(self._heads[user])])
             events = self._encoder.items(self._items[start : windows.end[window]])
             prompts.append(np.concatenate([head, events]))
             for session in range(windows.first[window], windows.last[window]):
@@ -139,3 +146,22 @@ class NextItemExamples:
             features=features,
             context=table[:, 3],
         )
+
+    def _reading(self, rng: np.random.Generator) -> Callable[[EncodedPrompt], EncodedPrompt]:
+        """How a batch reads its heads: as they are, or loosely, all of them in the same way."""
+        if rng.random() >= self._loosely:
+            return lambda head: head
+        longest = int(self._longest_head.max())
+        kept = rng.random(longest) < rng.random()
+        changed = rng.random(longest) < rng.random()
+        words = rng.choice(self._words, size=longest)
+
+        def read(head: EncodedPrompt) -> EncodedPrompt:
+            found = head.copy()
+            here = changed[: len(head)] & np.isin(head[:, 0], self._words)
+            found[here, 0] = words[: len(head)][here]
+            left = kept[: len(head)].copy()
+            left[-1] = True  # where there is no event yet, something must stand before the target
+            return found[left]
+
+        return read

@@ -150,3 +150,30 @@ def test_a_batch_is_a_function_of_its_arguments(worlds):
     one, other = (whole_epoch(examples, 4)[1] for _ in range(2))
     assert torch.equal(one.prompts.ids, other.prompts.ids)
     assert torch.equal(one.items, other.items)
+
+
+def test_heads_read_loosely_keep_events_and_targets(worlds):
+    """Words before the history go or change, alike for a batch; nothing else does."""
+    histories = baskets(np.random.default_rng(3), users=5, longest=6)
+    world = worlds["gpt2"]
+    strict = next_items(world, histories=histories, sequence="prefix")
+    loose = next_items(world, histories=histories, sequence="prefix", loosely=1.0)
+    reserved = world.model.encoder.tokenizer.reserved
+    seen = set()
+    for seed in range(12):
+        _, plain = whole_epoch(strict, seed)
+        _, read = whole_epoch(loose, seed)
+        assert torch.equal(plain.items, read.items)
+        fewer = plain.prompts.lengths - read.prompts.lengths
+        assert (fewer == fewer[0]).all()
+        assert torch.equal(plain.positions - fewer[plain.rows], read.positions)
+        assert (read.positions >= 0).all()
+        n_head = int(plain.positions.min()) + 1 - int(fewer[0])
+        for row, length in enumerate(read.prompts.lengths.tolist()):
+            head, events = read.prompts.ids[row, :n_head], read.prompts.ids[row, n_head:length]
+            assert torch.equal(
+                events, plain.prompts.ids[row, n_head + int(fewer[0]) : length + int(fewer[0])]
+            )
+            assert reserved.isdisjoint(head[:, 0].tolist())
+        seen.add(int(fewer[0]))
+    assert len(seen) > 3

@@ -21,7 +21,9 @@ from p5rec.training.request_examples import RequestExamples
 from p5rec.training.sessions import Sessions
 
 
-def next_items(world, *, histories=None, sequence=None, history=None, targets=16, apart=False):
+def next_items(
+    world, *, histories=None, sequence=None, history=None, targets=16, apart=False, loosely=0.0
+):
     """The next-item examples of a world's histories, with its first template.
 
     ``apart``: the history prior learns elsewhere.
@@ -40,6 +42,7 @@ def next_items(world, *, histories=None, sequence=None, history=None, targets=16
         history=history or model.recipe.prompting.history,
         targets=targets,
         depth=model.ids.depth,
+        loosely=loosely,
     )
 
 
