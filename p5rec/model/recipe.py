@@ -180,8 +180,8 @@ class Training(_Section):
     - ``targets``: at most so many items of one session are learnt at once.
     - ``newest``: only so many of each user's newest sessions are targets (older ones are history),
       so that heavy users do not drown the others and what is learnt is what comes next now.
-    - ``loosely``: in this share of the batches of what comes next, words before the history are left
-      out or changed at random, so that it does not hang on how it is asked.
+    - ``loosely``: in this share of the batches of what comes next, words before the history are
+      left out, changed or more, at random, so that it does not hang on how it is asked.
     - ``language_learning_rate``: for the steps of the other tasks; ``learning_rate`` by default.
       ``writing_learning_rate``: for those of them that are answered with text alone.
     - ``precision``: of the network's passes in training; ``bfloat16`` takes half the time where the

@@ -20,6 +20,9 @@ from p5rec.training.sessions import Sessions
 
 IntArray = NDArray[np.int64]
 
+MOST_BEFORE = 16
+"""Fewer words than this are put before a head that is read loosely: others may be as long."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -47,8 +50,8 @@ class NextItemExamples:
         session foreseen once; ``prefix``: one window a session, ending just before it.
     :param targets: at most so many items of a session are learnt at once, drawn anew each time.
     :param index: of the history prior, where it learns from the same steps.
-    :param loosely: in this share of the batches the words before the history are left out or
-        changed for others at random, so that what comes next does not hang on how it is asked.
+    :param loosely: in this share of the batches the words before the history are left out, changed
+        for others or more at random, so that what comes next does not hang on how it is asked.
     """
 
     def __init__(
@@ -152,6 +155,9 @@ class NextItemExamples:
         if rng.random() >= self._loosely:
             return lambda head: head
         longest = int(self._longest_head.max())
+        before = self._encoder.text(
+            rng.choice(self._words, size=rng.integers(MOST_BEFORE)).tolist()
+        )
         kept = rng.random(longest) < rng.random()
         changed = rng.random(longest) < rng.random()
         words = rng.choice(self._words, size=longest)
@@ -162,6 +168,6 @@ class NextItemExamples:
             found[here, 0] = words[: len(head)][here]
             left = kept[: len(head)].copy()
             left[-1] = True  # where there is no event yet, something must stand before the target
-            return found[left]
+            return np.concatenate([before, found[left]])
 
         return read

@@ -153,7 +153,7 @@ def test_a_batch_is_a_function_of_its_arguments(worlds):
 
 
 def test_heads_read_loosely_keep_events_and_targets(worlds):
-    """Words before the history go or change, alike for a batch; nothing else does."""
+    """Words before the history go, change or come, alike for a batch; nothing else does."""
     histories = baskets(np.random.default_rng(3), users=5, longest=6)
     world = worlds["gpt2"]
     strict = next_items(world, histories=histories, sequence="prefix")
@@ -176,4 +176,4 @@ def test_heads_read_loosely_keep_events_and_targets(worlds):
             )
             assert reserved.isdisjoint(head[:, 0].tolist())
         seen.add(int(fewer[0]))
-    assert len(seen) > 3
+    assert min(seen) < 0 < max(seen), "some heads are longer, some shorter"
