@@ -112,8 +112,7 @@ def walk_on(
     scores = torch.zeros(n_prompts, 1, dtype=torch.float64, device=hidden.device)
     span = scorer.children_of(0, nodes)
     for level in range(trie.depth):
-        states = None if whole else hidden
-        step = _step(scorer, level, nodes, span, states, scores, contexts, excluded)
+        step = _step(scorer, level, nodes, span, hidden, scores, contexts, excluded)
         places, scores = chooser.choose(step)
         parents = places // step.children.shape[2]
         nodes = step.children.flatten(1).gather(1, places)
@@ -154,7 +153,7 @@ def _step(
     level: int,
     nodes: Tensor,
     span: tuple[Tensor, Tensor],
-    hidden: Tensor | None,
+    hidden: Tensor,
     scores: Tensor,
     contexts: Contexts | None,
     excluded: Excluded | None,
@@ -167,7 +166,7 @@ def _step(
     log_probs = scorer.child_log_probs(
         level,
         nodes.flatten(),
-        None if hidden is None else hidden.flatten(0, 1),
+        hidden.flatten(0, 1),
         context=prompt,
         contexts=contexts,
         span=(first.flatten(), width.flatten()),

@@ -28,11 +28,14 @@ LEAST = 1e-12
 
 @dataclass(frozen=True)
 class HistoryContexts:
-    """The histories that walks are conditioned on; built by :meth:`HistoryPrior.contexts`."""
+    """The histories that walks are conditioned on; built by :meth:`HistoryPrior.contexts`.
+
+    ``whole``: the prior alone tells, as for people of whom nothing is known.
+    """
 
     prior: HistoryPrior
     histories: SparseBiases
-    whole = False
+    whole: bool = False
 
     def bias(self, *, level: int, context: Tensor, first: Tensor, width: Tensor) -> Tensor:
         """As in :class:`~p5rec.decoding.contexts.Contexts`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import numpy as np
@@ -135,11 +135,12 @@ class NextItemRanker:
         scorer, device = self.scorer, self.scorer.backbone.device
         texts, same = _distinct(self.prompts(histories))
         prompts, rows = PromptBatch.from_prompts(texts).to(device), torch.from_numpy(same)
+        unknown = not len(histories.items)
         if not scorer.full:
-            contexts = self.contexts(histories)
+            contexts = self.contexts(histories, prior_alone=unknown)
             return scorer.score(prompts, rows[context], items, context=context, contexts=contexts)
         _, hidden = begin(scorer, prompts)
-        known = scorer.foresee(hidden[rows, 0], self._features(histories))
+        known = scorer.foresee(hidden[rows, 0], self._features(histories), prior_alone=unknown)
         return known.log_probs(context, scorer.leaf_of_item[items])
 
     def prompts(self, histories: Histories) -> list[EncodedPrompt]:
@@ -148,10 +149,12 @@ class NextItemRanker:
         newest = [items[histories.slice(user)][-self.history :] for user in range(len(histories))]
         return [np.concatenate([self.head, self.encoder.items(rows)]) for rows in newest]
 
-    def contexts(self, histories: Histories) -> Contexts | None:
+    def contexts(self, histories: Histories, *, prior_alone: bool = False) -> Contexts | None:
         """What the history prior makes of each history; None without a prior."""
         prior, features = self.scorer.prior, self._features(histories)
-        return None if prior is None or features is None else prior.contexts(features)
+        if prior is None or features is None:
+            return None
+        return replace(prior.contexts(features), whole=prior_alone)
 
     def _features(self, histories: Histories) -> HistoryFeatures | None:
         prior = self.scorer.prior
@@ -162,13 +165,20 @@ class NextItemRanker:
     def _conditions(
         self, histories: Histories | None, hidden: Tensor, users: IntArray, chosen: Selection
     ) -> Contexts | None:
-        """What walks from ``hidden`` know beforehand: of histories (None: nothing) and leanings."""
+        """What walks from ``hidden`` know beforehand: of histories (None: nothing) and leanings.
+
+        Of somebody who is not known and asks for nothing, the network knows less than what is
+        popular tells.
+        """
         found: list[Contexts] = []
+        unknown = histories is not None and not len(histories.items)
+        unknown = unknown and all(chosen.prompts[user] is None for user in users.tolist())
         if self.scorer.full:
             features = None if histories is None else self._features(histories)
-            found.append(self.scorer.foresee(hidden, features))
-        elif histories is not None and (known := self.contexts(histories)) is not None:
-            found.append(known)
+            found.append(self.scorer.foresee(hidden, features, prior_alone=unknown))
+        elif histories is not None:
+            known = self.contexts(histories, prior_alone=unknown)
+            found += [] if known is None else [known]
         if chosen.leans:
             leans = [chosen.leans[user] for user in users.tolist()]
             found.append(Leaning.of(self.scorer.trie, leans, self.scorer.backbone.device))
@@ -242,11 +252,15 @@ class NextItemRanker:
     def _batches(
         self, histories: Histories, strategies: Sequence[Strategy] | None = None
     ) -> Iterator[IntArray]:
-        """Histories of one strategy and of like length side by side, so that little is padded."""
+        """Histories of one strategy and of like length side by side, so that little is padded.
+
+        Those that hold nothing are among themselves.
+        """
         kinds = list(dict.fromkeys(strategies or ()))
         kind = np.array([kinds.index(one) for one in strategies or ()], dtype=np.int64)
         if strategies is None:
             kind = np.zeros(len(histories), dtype=np.int64)
+        kind = 2 * kind + (histories.lengths == 0)
         order = np.lexsort([np.minimum(histories.lengths, self.history), kind])
         for same in np.split(order, np.flatnonzero(np.diff(kind[order])) + 1):
             for start in range(0, len(same), BATCH):

@@ -120,7 +120,7 @@ class ItemScorer(nn.Module):
         self,
         level: int,
         nodes: Tensor,
-        hidden: Tensor | None,
+        hidden: Tensor,
         *,
         context: Tensor | None = None,
         contexts: Contexts | None = None,
@@ -130,7 +130,7 @@ class ItemScorer(nn.Module):
         """Log-probability of each child of each row's node.
 
         :param nodes: a node at depth ``level`` for each row, ``int64[R]``.
-        :param hidden: the model's state there, ``float[R, d]``; None where ``contexts`` say all.
+        :param hidden: the model's state there, ``float[R, d]``; whole ``contexts`` do without.
         :param context: which of ``contexts`` each row belongs to; without it no bias is
             added.
         :param span: what :meth:`children_of` says of the nodes, where it is known already.
@@ -143,7 +143,7 @@ class ItemScorer(nn.Module):
         outside = columns >= width[:, None]
         known = None if context is None else contexts
         logits = torch.zeros((), device=nodes.device)
-        if hidden is not None:
+        if known is None or not known.whole:
             if children is None:
                 children = torch.where(outside, first[:, None], first[:, None] + columns)
             logits = self._logits(level, columns if level == 0 else children, hidden)
@@ -169,18 +169,23 @@ class ItemScorer(nn.Module):
         """
         return torch.log_softmax(hidden @ self.backbone.table.positions(self.leaf_tokens).T, dim=-1)
 
-    def foresee(self, hidden: Tensor, features: HistoryFeatures | None) -> ItemProbabilities:
+    def foresee(
+        self, hidden: Tensor, features: HistoryFeatures | None, *, prior_alone: bool = False
+    ) -> ItemProbabilities:
         """What the full softmax and the history prior make of every item together.
 
         :param hidden: states at the ends of prompts, ``float[C, d]``.
         :param features: of the history of each; None leaves the prior out.
         :raises DecodingError: if a probability is not finite.
         """
-        probs = self.item_log_probs(hidden).exp()
+        if self.prior is None or features is None:
+            probs = self.item_log_probs(hidden).exp()
+        elif prior_alone:
+            probs = self.prior.item_probs(features)
+        else:
+            probs = self.prior.mixed_with(self.item_log_probs(hidden).exp(), features)
         if not torch.isfinite(probs).all():
             raise DecodingError(NOT_FINITE)
-        if self.prior is not None and features is not None:
-            probs = self.prior.mixed_with(probs, features)
         starts = [getattr(self, f"leaf_start_{depth}") for depth in range(self.depth + 1)]
         return ItemProbabilities.of(probs, starts)
 

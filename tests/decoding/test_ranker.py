@@ -1,11 +1,25 @@
 """From histories to rankings: batches equal single calls, what is excluded stays out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from tiny_worlds import FAMILIES, grocery_world, histories_of, random_histories
+from tiny_worlds import (
+    FAMILIES,
+    assembled,
+    groceries,
+    grocery_world,
+    histories_of,
+    item_counts,
+    random_histories,
+    tiny_recipe,
+)
 
 from p5rec.decoding import next_item
+from p5rec.decoding.history_prior import SMOOTHING, HistoryPrior
+from p5rec.decoding.next_item import Selection
+from p5rec.model.recipe import Scoring
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -74,6 +88,34 @@ def test_nobody_gets_nothing(ranker):
     nobody = histories_of([])
     assert ranker.rank(nobody, k=5).shape == (0, 5)
     assert ranker.score(nobody, np.empty(0, dtype=np.int64)).shape == (0,)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_who_is_not_known_gets_what_is_popular(full):
+    """Whatever the network says, in search and score alike; a prompt that asks makes it count."""
+    recipe = tiny_recipe("gpt2").model_copy(
+        update={"scoring": Scoring(softmax="full" if full else "tree")}
+    )
+    model = assembled(recipe, groceries(), grocery_world("gpt2").histories)
+    scorer, counts = model.scorer, np.array([5, 1, 9, 30, 2, 3, 8, 4, 0, 7, 20, 6])
+    rates, trust = scorer.prior.forgetting, 0.5 if full else None
+    scorer.prior = HistoryPrior(scorer.trie, rates, item_counts(counts), trust=trust)
+    ranker = model.ranker()
+    known = [[0, 3], [], [5, 5, 7], []]
+    histories = histories_of(known, [[1.0] * len(items) for items in known])
+    found = ranker.search(histories, k=12)
+    shares = (counts + SMOOTHING) / (counts + SMOOTHING).sum()
+    for user in (1, 3):
+        assert found.items[user].tolist() == np.argsort(-shares).tolist()
+        assert np.exp(found.scores[user]) == pytest.approx(np.sort(shares)[::-1], abs=1e-5)
+        part = histories.take(np.full(12, user))
+        assert ranker.score(part, found.items[user]) == pytest.approx(found.scores[user], abs=1e-5)
+    assert found.items[0].tolist() != found.items[1].tolist()
+    asked = Selection.of(None, 4)
+    asked = replace(asked, prompts=[None, model.encoder.items(np.array([4, 2])), None, None])
+    assert ranker.search(histories, k=12, selection=asked).scores[1] != pytest.approx(
+        found.scores[1], abs=1e-3
+    )
 
 
 def test_an_empty_history_gets_a_whole_ranking(ranker):
