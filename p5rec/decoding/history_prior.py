@@ -30,7 +30,8 @@ LEAST = 1e-12
 class HistoryContexts:
     """The histories that walks are conditioned on; built by :meth:`HistoryPrior.contexts`.
 
-    ``whole``: the prior alone tells, as for people of whom nothing is known.
+    ``whole``: popularity alone tells, as for people of whom nothing is known; as it is, since the
+    learned power is that of what stands beside a network.
     """
 
     prior: HistoryPrior
@@ -39,7 +40,10 @@ class HistoryContexts:
 
     def bias(self, *, level: int, context: Tensor, first: Tensor, width: Tensor) -> Tensor:
         """As in :class:`~p5rec.decoding.contexts.Contexts`."""
-        bias = self.prior.popular(level=level, first=first, width=width)
+        bias = self.prior.log_shares(level=level, first=first, width=width)
+        if self.whole:
+            return bias
+        bias = self.prior.popularity[level] * bias
         return self.histories.add_to(bias, level=level, context=context, first=first, width=width)
 
     def trust(self, level: int) -> Tensor | None:
@@ -240,12 +244,15 @@ class HistoryPrior(nn.Module):
             mass = mass.index_add(0, pairs, network(*inputs).exp())
         return mass
 
-    def popular(self, *, level: int, first: Tensor, width: Tensor) -> Tensor:
-        """What popularity adds to the logits of children; the rest is as in :class:`Contexts`."""
+    def log_shares(self, *, level: int, first: Tensor, width: Tensor) -> Tensor:
+        """The logarithm of each child's recent share of the log.
+
+        The rest is as in :class:`~p5rec.decoding.contexts.Contexts`.
+        """
         columns = torch.arange(int(width.max()), device=first.device)
         share: Tensor = getattr(self, f"log_share_{level + 1}")
         children = (first[:, None] + columns).clamp_(max=len(share) - 1)
-        return self.popularity[level] * share[children]
+        return share[children]
 
     def weights(self) -> dict[int, dict[str, float]]:
         """The learned weights by level (from 0) and feature name, for reports."""

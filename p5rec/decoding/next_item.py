@@ -30,6 +30,8 @@ IntArray = NDArray[np.int64]
 
 BATCH = 64
 """Histories walked side by side."""
+MOST_BEAMS = 4096
+"""So many nodes of a level are looked at for those of whom nothing is known."""
 BEAM = Strategy()
 _NONE = np.empty(0, dtype=np.int64)
 
@@ -163,16 +165,16 @@ class NextItemRanker:
         return prior.index(histories).features(np.arange(len(histories)), histories.lengths)
 
     def _conditions(
-        self, histories: Histories | None, hidden: Tensor, users: IntArray, chosen: Selection
+        self,
+        histories: Histories | None,
+        hidden: Tensor,
+        users: IntArray,
+        chosen: Selection,
+        *,
+        unknown: bool,
     ) -> Contexts | None:
-        """What walks from ``hidden`` know beforehand: of histories (None: nothing) and leanings.
-
-        Of somebody who is not known and asks for nothing, the network knows less than what is
-        popular tells.
-        """
+        """What walks from ``hidden`` know beforehand: of histories (None: nothing) and leanings."""
         found: list[Contexts] = []
-        unknown = histories is not None and not len(histories.items)
-        unknown = unknown and all(chosen.prompts[user] is None for user in users.tolist())
         if self.scorer.full:
             features = None if histories is None else self._features(histories)
             found.append(self.scorer.foresee(hidden, features, prior_alone=unknown))
@@ -204,13 +206,18 @@ class NextItemRanker:
         with torch.inference_mode():
             state, hidden = self._begin(prompts, own=all(prompt is None for prompt in given))
             known = histories if prior else None
+            # Of somebody who is not known and asks for nothing, the network knows less than what is
+            # popular tells; and what is popular lies in small nodes as in large ones.
+            unknown = prior and not len(histories.items) and all(one is None for one in given)
+            if unknown and self.scorer.prior is not None:
+                beams = max(beams, min(self.scorer.trie.n_nodes(self.scorer.depth - 1), MOST_BEAMS))
             found = walk_on(
                 self.scorer,
                 state,
                 hidden,
                 strategy.chooser(wanted, beams=beams, seeds=_seeds(histories, chosen.seed)),
                 k=wanted,
-                contexts=self._conditions(known, hidden[:, 0], users, chosen),
+                contexts=self._conditions(known, hidden[:, 0], users, chosen, unknown=unknown),
                 excluded=self._excluded(at, chosen),
             )
         return self._spread(found, k, strategy.diversity) if strategy.diversity else found

@@ -100,6 +100,8 @@ def test_who_is_not_known_gets_what_is_popular(full):
     scorer, counts = model.scorer, np.array([5, 1, 9, 30, 2, 3, 8, 4, 0, 7, 20, 6])
     rates, trust = scorer.prior.forgetting, 0.5 if full else None
     scorer.prior = HistoryPrior(scorer.trie, rates, item_counts(counts), trust=trust)
+    with torch.no_grad():
+        scorer.prior.popularity.fill_(0.3)
     ranker = model.ranker()
     known = [[0, 3], [], [5, 5, 7], []]
     histories = histories_of(known, [[1.0] * len(items) for items in known])
