@@ -18,7 +18,7 @@ from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.trie import Trie
 from p5rec.errors import DecodingError, RequestError, TemplateError
 from p5rec.ids.semantic_ids import SemanticIDs
-from p5rec.language import explain as explain_module
+from p5rec.language import free_writer, statement_writer
 from p5rec.language.evidence import measure_evidence, without
 from p5rec.language.explain import Explainer
 from p5rec.language.faithfulness import measure_faithfulness
@@ -253,7 +253,7 @@ def test_generated_sentences_that_hold_are_returned(
 ) -> None:
     explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
     text = "it is by chobani. it is by lindt."
-    monkeypatch.setattr(explain_module, "write", lambda backbone, prompts, **_: [text])
+    monkeypatch.setattr(free_writer, "write", lambda backbone, prompts, **_: [text])
     (explanation,) = explainer.explain(histories(HISTORY), np.array([GREEK]), generate="freely")
     assert explanation.source == "generated"
     assert explanation.text == "It is by chobani."
@@ -263,7 +263,7 @@ def test_generated_sentences_that_hold_are_returned(
 def test_with_nothing_to_say_it_says_so(gpt2: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
     untrue = Sentence("You chose Oatly.", "You chose Oatly.")
-    monkeypatch.setattr(explain_module, "statements", lambda *_, **__: iter([[untrue]]))
+    monkeypatch.setattr(statement_writer, "statements", lambda *_, **__: iter([[untrue]]))
     (explanation,) = explainer.explain(histories([]), np.array([STRAWBERRY]))
     assert explanation.text == load_phrases().none
 
