@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from p5rec.data.catalogue import Catalogue
 from p5rec.language.comparisons import Comparisons, is_rough, reworded, sentence_parts
 from p5rec.language.explanation import Claim, Evidence
+from p5rec.language.form import finished, unfinished
 from p5rec.language.mentions import Values, is_odd
 from p5rec.language.phrases import load_phrases
 from p5rec.language.statements import Part, Phrase, Statements, read
@@ -60,8 +61,8 @@ class Verifier:
     - words named together are those of one item, and what is said to be alike is;
     - counts, times since and prices are exact, and ``because`` names an item of the evidence.
 
-    A sentence with any other word, with a negation, or with nothing that could be checked is
-    refused: better a true sentence too few than a false one.
+    A sentence with any other word, with a negation, with nothing that could be checked, or that
+    breaks off is refused: better a true sentence too few than a false one.
     """
 
     def __init__(self, catalogue: Catalogue, *, verb: str = "chose") -> None:
@@ -87,7 +88,8 @@ class Verifier:
         :param history_rows: catalogue rows of the whole history, oldest first.
         :param evidence: limits what ``because`` may name; without it, any item of the history.
         :param rewrite: put what the records say in the place of a wrong brand, category, other
-            attribute, price or count, where that makes a sentence hold.
+            attribute, price or count, and cut off what dangles at a sentence's ends, where that
+            makes it hold.
         """
         history = _History(self.values, np.asarray(history_rows, dtype=np.int64), item, evidence)
         kept: list[str] = []
@@ -116,6 +118,8 @@ class Verifier:
     def _claims(self, sentence: str, item: int, history: _History) -> list[Claim]:
         if sentence == load_phrases().none:
             return [Claim(sentence, "none", True)]
+        if reason := unfinished(sentence, self.values.mentions(sentence)):
+            return [Claim(f"{sentence} ({reason})", "unreadable", False)]
         found = self._plain_claims(sentence, item, history)
         if found and all(claim.supported for claim in found) and not is_rough(sentence):
             return found
@@ -175,8 +179,11 @@ class Verifier:
             yield Claim(sentence, "shared", shared is not None and bool(shared.any()))
 
     def _rewritten(self, sentence: str, item: int, history: _History) -> str:
-        """The sentence with what the records say in place of what they do not."""
+        """The sentence made whole, with what the records say in place of what they do not."""
         mentions = self.values.mentions(sentence)
+        if unfinished(sentence, mentions):
+            sentence = finished(sentence, mentions)
+            mentions = self.values.mentions(sentence)
         said = read(mentions, self.values.attributes)
         wrong = sorted(self._corrections(said, item, history), reverse=True)
         for start, end, right in wrong if not said.refused else ():

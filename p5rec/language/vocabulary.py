@@ -32,6 +32,10 @@ LIKENESS = _set("like as with resembles")
 REASON = _set("because since due")
 RELATIVE = _set("which that what from")
 BREAKS = _set("and but while")
+JOINTS = BREAKS | _set(
+    "because since due with by from of for to in at as than the a an which that your"
+)
+"""Words that no sentence ends with."""
 NEWEST = _set("recently last latest newest")
 ROLES = {
     fold(word): role

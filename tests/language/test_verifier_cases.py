@@ -41,3 +41,39 @@ def test_praise_and_hedges_are_never_accepted(word: str) -> None:
             catalogue, verifier = known[case.shop]
             item, *history = catalogue.rows_of([case.item, *case.history]).tolist()
             assert not verifier.verify(case.text, item=item, history_rows=history).text
+
+
+@pytest.mark.parametrize(
+    "broken", [", and", " and it", "), and", ", which", ",", " (", ") by", ";,"]
+)
+def test_true_sentences_that_break_off_are_refused_and_mended(broken: str) -> None:
+    known = verifier_cases.shops()
+    mended = 0
+    for case in CASES:
+        catalogue, verifier = known[case.shop]
+        item, *history = catalogue.rows_of([case.item, *case.history]).tolist()
+        told = {"item": item, "history_rows": history}
+        if not verifier.verify(case.text, **told).holds or case.text.endswith(")."):
+            continue
+        text = f"{case.text.rstrip('.')}{broken}."
+        assert not verifier.verify(text, **told).text, text
+        mended += verifier.verify(text, rewrite=True, **told).text.rstrip(".") == case.text.rstrip(
+            "."
+        )
+    assert mended > 80
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is a yogurt), by Chobani.",
+        ", it is by Chobani.",
+        "It is a yogurt,, by Chobani.",
+        "It is a yogurt (, by Chobani).",
+        "It is by Chobani and this is.",
+    ],
+)
+def test_signs_with_nothing_to_them_are_refused(text: str) -> None:
+    _, verifier = verifier_cases.shops()["grocer"]
+    item, *history = verifier_cases.shops()["grocer"][0].rows_of(["strawberry", "greek"]).tolist()
+    assert not verifier.verify(text, item=item, history_rows=history).text
