@@ -23,7 +23,7 @@ def asked_words(wish: str, index: WordIndex) -> dict[str, float]:
     """The words of a wish that items have, each with its weight.
 
     Words that in a request say nothing are left out unless there are no others. A word that no
-    item has counts as those that are spelt much like it, by the square of their likeness. What
+    item has counts as those that it may stand for, by the square of their likeness. What
     follows "for" is the occasion and counts half if an item has a word of the thing before it.
 
     >>> import pyarrow as pa
@@ -59,10 +59,16 @@ def _known(said: list[str], index: WordIndex) -> dict[str, float]:
 def lean_of(wish: str, index: WordIndex) -> Lean:
     """The items that have words of a wish, and how much the walk should lean to each.
 
-    In a small catalogue points of BM25 are few, so that the best of its items gets a least number
-    of nats and the others theirs in proportion.
+    Words that an unknown one may stand for never count for more than the most telling word that
+    items do have. In a small catalogue points of BM25 are few, so that the best of its items gets a
+    least number of nats and the others theirs in proportion.
     """
-    scores = index.scores(asked_words(wish, index))
+    asked, said = asked_words(wish, index), set(words(wish[:READ]))
+    exact = {word: weight for word, weight in asked.items() if word in said}
+    alike = {word: weight for word, weight in asked.items() if word not in said}
+    guessed = index.scores(alike)
+    most = max((weight * index.best_score(word) for word, weight in exact.items()), default=np.inf)
+    scores = index.scores(exact) + guessed * min(1.0, most / max(guessed.max(initial=0.0), 1e-9))
     rows = np.flatnonzero(scores > 0).astype(np.int64)
     best = float(scores.max(initial=0.0))
     return Lean(rows, max(STRENGTH, LEAST / best if best else 0.0) * scores[rows])

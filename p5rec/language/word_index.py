@@ -1,4 +1,4 @@
-"""Which items have a word, how well their texts answer words, and how words are spelt."""
+"""Which items have a word, and how well their texts answer words."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from p5rec.data.catalogue import Catalogue
+from p5rec.language.spelling import Spellings
 from p5rec.language.words import words
 
 IntArray = NDArray[np.int64]
@@ -20,10 +19,6 @@ _NONE = np.empty(0, dtype=np.int64)
 
 SATURATION, LENGTH = 1.5, 0.75
 """BM25's k1 and b."""
-ALIKE = 0.5
-"""Least cosine of the letters of two words that may be one, misspelt."""
-SPELLINGS = 3
-SHORTEST_MISSPELT = 4
 MOST_READ = 5_000
 """Rows whose words are looked at one after the other to find a phrase."""
 
@@ -38,7 +33,6 @@ class WordIndex:
     def __init__(self, catalogue: Catalogue) -> None:
         self.n_items = len(catalogue)
         self._catalogue = catalogue
-        self._spelt: dict[str, dict[str, float]] = {}
 
     def __contains__(self, word: str) -> bool:
         return word in self._postings.numbers
@@ -78,19 +72,35 @@ class WordIndex:
     def scores(self, asked: Mapping[str, float]) -> FloatArray:
         """How well each item's text answers weighted words: BM25 (Robertson et al., 1994).
 
+        A phrase of several words counts as one word of the items that have all of them.
+
         :return: ``float64[n_items]``, 0 where an item has none of the words.
         """
         found = np.zeros(self.n_items)
-        for word, weight in asked.items():
-            rows, scores = self._postings.of(word)
+        for said, weight in asked.items():
+            rows, scores = self._answers(said.split())
             found[rows] += weight * scores
         return found
 
-    def spelt_like(self, word: str) -> dict[str, float]:
-        """Words of items that are spelt much like one that no item has, each with its likeness.
+    def _answers(self, phrase: Sequence[str]) -> tuple[IntArray, FloatArray]:
+        """The rows that have all the words of a phrase, and their mean score there."""
+        if len(phrase) == 1:
+            return self._postings.of(phrase[0])
+        rows = self.rows_with_all(phrase)
+        found = np.zeros(len(rows))
+        for word in phrase:
+            own, scores = self._postings.of(word)
+            found += scores[np.searchsorted(own, rows)] / len(phrase)
+        return rows, found
 
-        Likeness is the cosine of the letter pairs and triples that two words have, from 0.5 to 1;
-        at most three words.
+    def best_score(self, word: str) -> float:
+        """The most that a word adds to the score of an item."""
+        return float(self._postings.of(word)[1].max(initial=0.0))
+
+    def spelt_like(self, word: str) -> dict[str, float]:
+        """What a word that no item has may stand for, each with its likeness.
+
+        Words of items, or phrases of two of them; :class:`Spellings` tells which.
 
         >>> import pyarrow as pa
         >>> titles = ["Strawberry jam", "Blueberry jam", "Rye bread"]
@@ -98,16 +108,7 @@ class WordIndex:
         >>> list(WordIndex(Catalogue.from_table(table)).spelt_like("strawbery"))
         ['strawberry']
         """
-        if len(word) < SHORTEST_MISSPELT or not word.isalpha() or not self._postings.numbers:
-            return {}
-        if word not in self._spelt:
-            spelling, letters, known = self._spellings
-            likeness = (letters @ spelling.transform([word]).T).toarray().ravel()
-            best = np.argsort(-likeness, kind="stable")[:SPELLINGS].tolist()
-            self._spelt[word] = {
-                known[place]: float(likeness[place]) for place in best if likeness[place] >= ALIKE
-            }
-        return self._spelt[word]
+        return self._spellings.like(word)
 
     def _parts(self, row: int) -> Iterator[str]:
         """The texts of an item, apart, so that no phrase reaches from one into the next."""
@@ -129,10 +130,8 @@ class WordIndex:
         )
 
     @cached_property
-    def _spellings(self) -> tuple[TfidfVectorizer, csr_matrix, list[str]]:
-        known = [word for word in self._postings.numbers if len(word) >= SHORTEST_MISSPELT]
-        vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3))
-        return vectorizer, vectorizer.fit_transform(known or ["none"]), known
+    def _spellings(self) -> Spellings:
+        return Spellings(self._postings.numbers)
 
 
 class _Postings:

@@ -32,6 +32,8 @@ from p5rec.errors import RequestError
 from p5rec.language.matching import asked_words, lean_of
 from p5rec.language.request_text import request_text
 from p5rec.language.requests import LONGEST_REQUEST, Request, ShopWords, denied_rows
+from p5rec.language.spelling import slips
+from p5rec.language.word_index import WordIndex
 from p5rec.language.words import words
 from p5rec.prompting.cleaning import clean
 
@@ -237,6 +239,49 @@ def test_a_misspelt_word_counts_as_the_words_it_is_like() -> None:
     assert asked_words("zzzz", INDEX) == {}
     lean = lean_of("strawbery yoghurt", INDEX)
     assert lean.rows[lean.scores.argmax()] == STRAWBERRY
+
+
+TITLES = ["Head lettuce", "Carrot sticks", "Lip balm", "Tooth brush", "Strawberry", "Straw hat"]
+PRODUCE = WordIndex(Catalogue.from_table(pa.table({"item_id": list("abcdef"), "title": TITLES})))
+
+
+@pytest.mark.parametrize(
+    ("request_", "found"),
+    [
+        ("I have a terrible headache", []),
+        ("lipstick", []),
+        ("a toothbrush", ["Tooth brush"]),
+        ("berries", ["Strawberry"]),
+        ("letuce", ["Head lettuce"]),
+        ("tooth", ["Tooth brush"]),
+    ],
+)
+def test_words_with_letters_in_common_are_not_taken_for_each_other(
+    request_: str, found: list[str]
+) -> None:
+    assert [TITLES[row] for row in lean_of(request_, PRODUCE).rows] == found
+
+
+def test_a_guessed_word_never_outweighs_the_most_telling_word_said() -> None:
+    titles = [*["Fresh bread"] * 30, "Fresh zwieback", "Stale crumpet"]
+    table = pa.table({"item_id": [str(n) for n in range(32)], "title": titles})
+    lean = lean_of("fresh crumpit", WordIndex(Catalogue.from_table(table)))
+    assert set(lean.rows.tolist()) == set(range(32))
+    assert lean.scores[-1] <= lean.scores[:-1].max()
+    both = lean_of("fresh crumpet", WordIndex(Catalogue.from_table(table)))
+    assert both.scores[-1] > both.scores[:-1].max(), "said outright, it is the most telling word"
+
+
+@given(
+    st.text("abcd", min_size=1, max_size=8),
+    st.text("abcd", min_size=1, max_size=8),
+    st.text("abcd", min_size=1, max_size=8),
+)
+def test_slips_are_counted_as_a_distance(one: str, other: str, third: str) -> None:
+    assert slips(one, other) == slips(other, one)
+    assert (slips(one, other) == 0) == (one == other)
+    assert abs(len(one) - len(other)) <= slips(one, other) <= max(len(one), len(other))
+    assert slips(one, one[:3] + third + one[3:]) <= len(third)
 
 
 def test_words_of_politeness_are_no_words_of_items() -> None:
