@@ -32,15 +32,13 @@ from p5rec.language.explain import Explainer, HowToExplain
 from p5rec.language.explanation import Explanation
 from p5rec.language.explanation_stream import ExplanationStream
 from p5rec.language.matching import lean_of
+from p5rec.language.request_prompt import request_prompts
 from p5rec.language.requests import Request, ShopWords, denied_rows
 from p5rec.language.saved_conversation import Settings, Turn, read_saved
 from p5rec.language.wording import Wording
 from p5rec.model.prompt_batch import EncodedPrompt
 from p5rec.model.recipe import Recipe
 from p5rec.progress import SILENT, Reporter
-from p5rec.prompting.placeholders import Value
-from p5rec.prompting.rendering import render_prompt
-from p5rec.prompting.segments import UntrustedText
 from p5rec.prompting.templates import load_templates
 from p5rec.recommendations import (
     History,
@@ -239,8 +237,8 @@ class Recommender:
         check_k(k, len(self.catalogue))
         histories, unknown = Histories.from_events(several, self.catalogue)
         steer = wanted.get("steer")
-        prompt = None if steer is None else self._request_prompt(steer.words)
-        plan = Plan(wanted, self._filters, histories, prompt=prompt)
+        prompts = None if steer is None else self._request_prompts(steer.words, histories)
+        plan = Plan(wanted, self._filters, histories, prompts=prompts)
         found = ranker.search(histories, k=k, selection=plan.selection)
         notices = [
             history_notices(int(length), missing)
@@ -403,7 +401,8 @@ class Recommender:
         """Items that fit a request in plain words.
 
         Limits in the words ("not chips", "under $5", "only Alpro") rule items out; the rest guides
-        the walk, which leans to items whose own words say what is wished, misspelt or not. The
+        the walk, which leans to items whose own words say what is wished, misspelt or not. After a
+        history, the model is shown the newest of it and counts what all of it says of an item. The
         limits that were understood, and what was not, come back as notices. Further keywords are
         those of :meth:`recommend`, without ``steer``: the request is what steers.
 
@@ -554,21 +553,19 @@ class Recommender:
             wanted,
             filters,
             histories,
-            prompt=self._request_prompt(request.wish or request.text),
+            prompts=self._request_prompts(request.wish or request.text, histories),
             denied=denied_rows(request, shop, filters),
         )
         selection = replace(plan.selection, leans=[lean_of(request.wish, shop.index)])
-        found = self._ranker.search(histories, k=k, selection=selection, prior=False)
+        known = bool(len(histories.items))
+        found = self._ranker.search(histories, k=k, selection=selection, prior=known)
         notices = [request.describe()]
         tell_why_empty(found, plan, notices)
         return self._recommendations(found, notices)[0]
 
-    def _request_prompt(self, words: str) -> EncodedPrompt:
-        """The prompt of a request; the words are a person's own."""
+    def _request_prompts(self, words: str, histories: Histories) -> list[EncodedPrompt]:
         model = self.model
-        template = model.templates.of("request", seen=True, given={"request"})[0]
-        values: dict[str, Value] = {"request": UntrustedText(words)}
-        return model.encoder.encode(render_prompt(template, values))
+        return request_prompts(model.encoder, model.templates, words, histories)
 
     @property
     def _ranker(self) -> NextItemRanker:

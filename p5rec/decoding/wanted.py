@@ -118,10 +118,14 @@ class Plan:
         filters: Filters,
         histories: Histories,
         *,
-        prompt: EncodedPrompt | None = None,
+        prompts: Sequence[EncodedPrompt] | None = None,
         denied: IntArray | None = None,
     ) -> None:
-        """``prompt`` and ``denied`` (rows) hold for all histories beside what was wanted."""
+        """What holds beside what was wanted.
+
+        :param prompts: one a history, in place of its own.
+        :param denied: rows that no history may get.
+        """
         _check_keys(wanted)
         self._filters = filters
         self._histories = histories
@@ -145,7 +149,7 @@ class Plan:
             [self._allowed] * n_requests,
             self._masks,
             self._strategies(wanted),
-            [prompt] * n_requests,
+            prompts or [None] * n_requests,
             _seed(wanted.get("seed", 0)),
         )
 

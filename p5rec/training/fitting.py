@@ -35,7 +35,6 @@ from p5rec.training.co_occurrence import co_occurrence_vectors
 from p5rec.training.language_examples import (
     ExplanationExamples,
     ItemTextExamples,
-    RequestExamples,
     Words,
     sentences_to_learn,
 )
@@ -43,6 +42,7 @@ from p5rec.training.loop import Run, train
 from p5rec.training.next_item import NextItemExamples
 from p5rec.training.objective import Objective
 from p5rec.training.prior_examples import PriorExamples
+from p5rec.training.request_examples import RequestExamples
 from p5rec.training.review_examples import Written, written_tasks
 from p5rec.training.sessions import Sessions
 from p5rec.training.transfer import carry_over
@@ -244,7 +244,7 @@ def _tasks(untrained: Untrained, fitting: Fitting) -> dict[Task, Examples]:
     if apart and index is not None:
         tasks["prior"] = PriorExamples(sessions, index, targets=settings.targets)
     if any(model.catalogue.texts):
-        tasks["request"] = RequestExamples(words)
+        tasks["request"] = RequestExamples(words, histories)
         tasks["item_text"] = ItemTextExamples(words)
         tasks["explanation"] = ExplanationExamples(words, histories)
     tasks.update(written_tasks(words, untrained.written).items())

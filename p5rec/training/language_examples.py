@@ -1,4 +1,4 @@
-"""Examples that teach words: requests, what items are called, why an item fits."""
+"""Examples that teach words: what items are called, why an item fits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.language.explanation_prompt import explanation_templates, explanation_values
 from p5rec.language.facts import facts_of
-from p5rec.language.request_text import request_text
 from p5rec.language.sentences import reference_explanation
 from p5rec.model.prompt_batch import EncodedPrompt
 from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.model.recipe import Prompting
 from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
-from p5rec.prompting.segments import Attribute, ItemRef, UntrustedText
+from p5rec.prompting.segments import Attribute, ItemRef
 from p5rec.prompting.template import Template
 from p5rec.prompting.templates import TemplateSet
 from p5rec.training.batch import Plan, TextBatch, WalkBatch
@@ -52,28 +51,9 @@ class Words:
         return [*self.encoder.tokenizer.encode_untrusted(text, 64), self.encoder.end]
 
 
-def _pick(templates: Sequence[Template], rng: np.random.Generator) -> Template:
+def pick(templates: Sequence[Template], rng: np.random.Generator) -> Template:
+    """One of some templates, drawn at random."""
     return templates[int(rng.integers(len(templates)))]
-
-
-class RequestExamples:
-    """Words of an item, as a customer might put them → the item."""
-
-    def __init__(self, words: Words) -> None:
-        self._words = words
-        self._templates = words.templates.of("request", seen=True, given={"request"})
-        self._rows = _rows_with_text(words.catalogue)
-
-    def plan(self, rng: np.random.Generator) -> Plan:
-        """Each item with words once."""
-        return _plan(rng.permutation(self._rows), POSITIONS_OF_ITEM, self._make)
-
-    def _make(self, rows: IntArray, rng: np.random.Generator) -> WalkBatch:
-        prompts = []
-        for row in rows.tolist():
-            text = UntrustedText(request_text(self._words.catalogue, row, rng))
-            prompts.append(self._words.prompt(_pick(self._templates, rng), {"request": text}))
-        return WalkBatch.one_each(prompts, rows.tolist())
 
 
 class ItemTextExamples:
@@ -83,7 +63,7 @@ class ItemTextExamples:
         self._words = words
         self._to_words = words.templates.of("item_text", seen=True, answer="words")
         self._to_item = words.templates.of("item_text", seen=True, answer="item")
-        self._rows = _rows_with_text(words.catalogue)
+        self._rows = rows_with_text(words.catalogue)
 
     def plan(self, rng: np.random.Generator) -> Plan:
         """Each item with words once."""
@@ -92,10 +72,10 @@ class ItemTextExamples:
     def _make(self, rows: IntArray, rng: np.random.Generator) -> WalkBatch | TextBatch:
         texts = [self._words.catalogue.text(row) for row in rows.tolist()]
         if rng.random() < 0.5:
-            template = _pick(self._to_item, rng)
+            template = pick(self._to_item, rng)
             prompts = [self._words.prompt(template, {"words": Attribute(text)}) for text in texts]
             return WalkBatch.one_each(prompts, rows.tolist())
-        template = _pick(self._to_words, rng)
+        template = pick(self._to_words, rng)
         prompts = [self._words.prompt(template, {"item": ItemRef(row)}) for row in rows.tolist()]
         return TextBatch.from_texts(prompts, [self._words.written(text) for text in texts])
 
@@ -132,7 +112,7 @@ class ExplanationExamples:
                 reference.evidence_rows,
                 reference.shared_text,
             )
-            prompts.append(self._words.prompt(_pick(self._templates, rng), values))
+            prompts.append(self._words.prompt(pick(self._templates, rng), values))
             texts.append(self._words.written(reference.text))
         return TextBatch.from_texts(prompts, texts)
 
@@ -169,7 +149,8 @@ def sentences_to_learn(
     return texts
 
 
-def _rows_with_text(catalogue: Catalogue) -> IntArray:
+def rows_with_text(catalogue: Catalogue) -> IntArray:
+    """The rows of the items that have words."""
     return np.array([row for row, text in enumerate(catalogue.texts) if text], dtype=np.int64)
 
 

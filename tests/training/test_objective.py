@@ -13,11 +13,11 @@ from p5rec.training.batch import TextBatch, WalkBatch
 from p5rec.training.language_examples import (
     ExplanationExamples,
     ItemTextExamples,
-    RequestExamples,
     Words,
 )
 from p5rec.training.objective import Objective
 from p5rec.training.prior_examples import PriorExamples
+from p5rec.training.request_examples import RequestExamples
 from p5rec.training.sessions import Sessions
 
 
@@ -149,7 +149,7 @@ def test_weights_of_walks_weigh(world):
 @pytest.mark.parametrize("kind", [RequestExamples, ItemTextExamples, ExplanationExamples])
 def test_examples_in_words_make_batches_that_can_be_learnt(world, kind):
     words = Words(world.model.catalogue, world.model.encoder, world.model.templates, Prompting())
-    examples = kind(words, world.histories) if kind is ExplanationExamples else kind(words)
+    examples = kind(words) if kind is ItemTextExamples else kind(words, world.histories)
     plan = examples.plan(np.random.default_rng(0))
     n_text = world.model.scorer.backbone.table.base_size
     assert len(plan.lengths) == 12

@@ -11,13 +11,13 @@ from p5rec.training.checkpoint import trainable
 from p5rec.training.language_examples import (
     ExplanationExamples,
     ItemTextExamples,
-    RequestExamples,
     Words,
 )
 from p5rec.training.loop import Run, train
 from p5rec.training.next_item import NextItemExamples
 from p5rec.training.objective import Objective
 from p5rec.training.prior_examples import PriorExamples
+from p5rec.training.request_examples import RequestExamples
 from p5rec.training.sessions import Sessions
 
 
@@ -79,7 +79,7 @@ def make_run(
         index = model.scorer.prior.index(world.histories)
         tasks["prior"] = PriorExamples(Sessions(world.histories), index, targets=16)
     if all_tasks:
-        tasks["request"] = RequestExamples(words)
+        tasks["request"] = RequestExamples(words, world.histories)
         tasks["item_text"] = ItemTextExamples(words)
         tasks["explanation"] = ExplanationExamples(words, world.histories)
     check = validate if callable(validate) else (lambda: probability(world)) if validate else None
