@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -111,6 +112,27 @@ def test_training_moved_the_trust_and_the_last_layer_alone(world: dict[str, Any]
         name.split("model.layers.")[1].split(".")[0] for name in stored if "model.layers." in name
     }
     assert layers == {"1"}, "LoRA in the last of two layers"
+
+
+def test_transferred_to_another_shop_it_tunes_lora_alone(world: dict[str, Any]) -> None:
+    toys = [{"item_id": f"t{n}", "title": f"toy train {n}", "brand": "Rail"} for n in range(6)]
+    events = [
+        {"user_id": f"u{user}", "item_id": f"t{(user + step) % 6}", "position": step}
+        for user in range(20)
+        for step in range(5)
+    ]
+    fitted = world["fitted"]
+    made = [
+        fitted.transfer(pa.Table.from_pylist(toys), log)
+        for log in (None, pa.Table.from_pylist(events))
+    ]
+    untuned, tuned = (dict(one.model.scorer.backbone.named_parameters()) for one in made)
+    moved = {name for name, value in tuned.items() if not torch.equal(value, untuned[name])}
+    assert any("lora_" in name for name in moved)
+    assert all("lora_" in name or "token_adapter" in name for name in moved)
+    learnt = dict(fitted.model.scorer.backbone.named_parameters())
+    lora = [name for name in untuned if "lora_" in name]
+    assert all(torch.equal(untuned[name], learnt[name]) for name in lora), "what was learnt stays"
 
 
 def test_item_rows_learn_nothing_from_what_they_say(loaded: Recommender) -> None:
