@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from bench_common import RESULTS, machine, say, write_results
+from bench_common import add_language_results, machine, say
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -174,7 +174,7 @@ def main() -> None:
         found[name] = measure(task, fitted(task, name, given), given.part)
         print(name, json.dumps(found[name], indent=2), flush=True)
     if given.part == "test":
-        save(found, given)
+        add_language_results({"cold": found}, f"cold {' '.join(given.names)}", about(given))
 
 
 def fitted(task: Task, name: str, given: argparse.Namespace) -> Recommender:
@@ -191,13 +191,9 @@ def fitted(task: Task, name: str, given: argparse.Namespace) -> Recommender:
     return made
 
 
-def save(found: dict[str, Any], given: argparse.Namespace) -> None:
-    path = RESULTS / "language.json"
-    told = json.loads(path.read_text(encoding="utf-8"))
-    told.setdefault("cold", {}).update(found)
-    about = {"recipe": given.recipe, "minutes": given.minutes, "seed": given.seed}
-    told["runs"]["cold"] = {**machine("torch", "numpy", "scikit-learn"), **about}
-    write_results(told, path)
+def about(given: argparse.Namespace) -> dict[str, Any]:
+    own = {"recipe": given.recipe, "minutes": given.minutes, "seed": given.seed}
+    return {**machine("torch", "numpy", "scikit-learn"), **own}
 
 
 if __name__ == "__main__":

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from p5rec.benchmark.machine import circumstances, command_line
 
 RESULTS = Path(__file__).parent / "results"
+LANGUAGE = RESULTS / "language.json"
+"""All that is measured of language, by several scripts."""
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
@@ -62,6 +65,20 @@ def beside_goals(figures: Mapping[str, float], goals: Mapping[str, tuple[str, fl
 def write_results(figures: Mapping[str, object], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def add_language_results(
+    found: Mapping[str, Any], part: str, about: Mapping[str, object], path: Path = LANGUAGE
+) -> None:
+    """Put figures among those of other parts; of a figure a data set, others keep theirs.
+
+    :param about: of the run that gave them, kept beside as that of ``part``.
+    """
+    told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for name, value in {**found, "runs": {part: about}}.items():
+        several = isinstance(value, Mapping) and isinstance(told.get(name), dict)
+        told[name] = {**told[name], **value} if several else value
+    write_results(told, path)
 
 
 def publish(

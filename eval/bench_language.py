@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import text_measures
 import torch
 import verifier_cases
-from bench_common import RESULTS, machine, write_results
+from bench_common import add_language_results, machine
 
 from p5rec.data import sources
 from p5rec.language.evidence import measure_evidence
@@ -42,7 +42,6 @@ from p5rec.prompting.rendering import render_prompt
 from p5rec.prompting.segments import ItemRef
 from p5rec.recommender import Recommender
 
-OUT = RESULTS / "language.json"
 XREC = {"books": "xrec-amazon", "yelp": "xrec-yelp"}
 CASES = 200
 SPEED_CASES = 20
@@ -78,6 +77,8 @@ def faithfulness(bundles: dict[str, Path], data: Path) -> dict[str, Any]:
             "interval": [round(end, 2) for end in measured.interval()],
         }
         found.setdefault("explanations", {})[name] = passed(recommender, histories, items)
+    told = [one for ways in found["explanations"].values() for one in ways.values()]
+    found["claim_precision_verifier"] = min(one["claim_precision"] for one in told)
     return found
 
 
@@ -272,13 +273,6 @@ def _supported(records: Sequence[Records], texts: Sequence[str]) -> float:
     return float(np.mean([c.supported for one, text in pairs for c in one.claims(text)]))
 
 
-def save(found: dict[str, Any], part: str) -> None:
-    told = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
-    told |= found
-    told.setdefault("runs", {})[part] = machine("torch", "transformers", "numpy")
-    write_results(told, OUT)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=["verifier", "faithfulness", "speed", "xrec"])
@@ -293,7 +287,7 @@ def main() -> None:
         names = ("beauty", "complete-journey")
         measure = speed if given.part == "speed" else faithfulness
         found = measure(dict(zip(names, given.bundles, strict=False)), given.data)
-    save(found, given.part)
+    add_language_results(found, given.part, machine("torch", "transformers", "numpy"))
     print(json.dumps(found, indent=2, ensure_ascii=False))
 
 

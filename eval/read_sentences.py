@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import text_measures
 from bench_cold import Task
-from bench_common import RESULTS, machine, write_results
+from bench_common import RESULTS, add_language_results, machine, write_results
 
 from p5rec.data import sources
 from p5rec.data.splits import Cases
@@ -109,15 +109,14 @@ def told(recommender: Recommender, history: np.ndarray, row: int) -> dict[str, A
 def count() -> None:
     read = json.loads(OUT.read_text(encoding="utf-8"))["sentences"]
     verdicts = [one["true"] for one in read if one["true"] is not None]
-    path = RESULTS / "language.json"
-    told = json.loads(path.read_text(encoding="utf-8"))
-    told["claim_precision_read"] = round(sum(verdicts) / len(verdicts), 4)
-    told["sentences_read"] = {
-        "sentences": len(verdicts),
-        **{name: measured([one for one in read if one["data"] == name]) for name in NAMES},
+    found = {
+        "claim_precision_read": round(sum(verdicts) / len(verdicts), 4),
+        "sentences_read": {
+            "sentences": len(verdicts),
+            **{name: measured([one for one in read if one["data"] == name]) for name in NAMES},
+        },
     }
-    told["runs"]["read"] = machine()
-    write_results(told, path)
+    add_language_results(found, "read", machine())
     print(f"{sum(verdicts)} of {len(verdicts)} sentences hold; {len(read)} were drawn")
 
 

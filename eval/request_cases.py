@@ -95,6 +95,11 @@ class Writer:
                 cases.append(made)
         return cases
 
+    def vague(self, row: int) -> str | None:
+        """What the item is, in any frame."""
+        thing = self._thing(row)
+        return None if thing is None else self._framed(thing)
+
     def _scattered(self, row: int) -> Case | None:
         """Two to four words of the item in any order."""
         said = self._words(row)

@@ -23,7 +23,6 @@ ADAPTER = "smollm2-groceries"
 HOUSEHOLDS = 3
 SHOWN = 5
 LAST_BOUGHT = 3
-SECONDS_A_DAY = 86_400
 REQUESTS = (
     "something for breakfast",
     "I have a terrible headache",
@@ -94,7 +93,7 @@ class _Show:
 
     def household(self, cases: Cases, number: int) -> None:
         """What a household may buy next, and why the first two, as the reasons are written."""
-        history = self._history(cases, number)
+        history = cases.histories.events_of(number, self.recommender.catalogue)
         last = [self._name(event.item_id) for event in history[-LAST_BOUGHT:]]
         user = cases.histories.user_ids[number]
         self.say(f"Household {user}, who last bought {'; '.join(last)}:")
@@ -140,17 +139,6 @@ class _Show:
             "first_piece_seconds": round(float(np.median(self.first)), 2),
             "pieces_per_second": round(1 / max(float(np.mean(self.pace)), 1e-9), 1),
         }
-
-    def _history(self, cases: Cases, number: int) -> list[Event]:
-        own = cases.histories.take(np.array([number]))
-        days = np.full(len(own.items), np.nan) if own.days is None else own.days
-        items = self.recommender.catalogue.item_ids
-        return [
-            Event(items[row], day * SECONDS_A_DAY, str(session))
-            for row, day, session in zip(
-                own.items.tolist(), days.tolist(), own.sessions.tolist(), strict=True
-            )
-        ]
 
     def _name(self, item: str) -> str:
         catalogue = self.recommender.catalogue

@@ -167,6 +167,21 @@ class Histories:
         """Where the events of user number ``u`` lie."""
         return slice(int(self.offsets[u]), int(self.offsets[u + 1]))
 
+    def events_of(self, u: int, catalogue: Catalogue) -> list[Event]:
+        """The events of user number ``u``, as a caller would hand them over."""
+        own = self.slice(u)
+        items = catalogue.item_ids
+        days = np.full(len(self.items), np.nan) if self.days is None else self.days
+        return [
+            Event(items[row], None if np.isnan(day) else day * 86_400, str(session))
+            for row, day, session in zip(
+                self.items[own].tolist(),
+                days[own].tolist(),
+                self.sessions[own].tolist(),
+                strict=True,
+            )
+        ]
+
     def take(self, users: Ints) -> Histories:
         """The histories of some users by number, in the order asked; one may come twice."""
         users = np.asarray(users, dtype=np.int64)
