@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from p5rec.decoding.choosing import TIE, Best, Chooser, Step
+from p5rec.decoding.contexts import Contexts
 from p5rec.decoding.excluded import Excluded
-from p5rec.decoding.history_prior import Contexts
 from p5rec.decoding.scorer import NOT_FINITE, ItemScorer
 from p5rec.decoding.trie import Trie
 from p5rec.errors import DecodingError

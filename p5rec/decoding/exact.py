@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from p5rec.decoding.history_prior import Contexts
+from p5rec.decoding.contexts import Contexts
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.model.prompt_batch import PromptBatch
 

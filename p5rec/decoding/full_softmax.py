@@ -38,7 +38,7 @@ class ItemProbabilities:
 
     def bias(self, *, level: int, context: Tensor, first: Tensor, width: Tensor) -> Tensor:
         """The logarithm of each child's probability; the rest is as in
-        :class:`~p5rec.decoding.history_prior.Contexts`.
+        :class:`~p5rec.decoding.contexts.Contexts`.
         """
         starts = self.leaf_start[level + 1]
         columns = torch.arange(int(width.max()), device=first.device)
@@ -50,7 +50,7 @@ class ItemProbabilities:
         return under.clamp_min(LEAST).log().to(self.leaves.dtype)
 
     def trust(self, level: int) -> Tensor | None:
-        """As in :class:`~p5rec.decoding.history_prior.Contexts`."""
+        """As in :class:`~p5rec.decoding.contexts.Contexts`."""
         return None
 
     def log_probs(self, context: Tensor, leaves: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from p5rec.data.events import Histories
 from p5rec.data.item_counts import ItemCounts
 from p5rec.decoding.companions import Companions, CrossFitted
+from p5rec.decoding.contexts import SparseBiases
 from p5rec.decoding.habits import HABITS
 from p5rec.decoding.history_index import Forgetting, HistoryFeatures, HistoryIndex
 from p5rec.decoding.item_weights import ItemWeights
@@ -26,52 +26,6 @@ LEAST = 1e-12
 """Keeps the logarithm of a mass finite."""
 
 
-class Contexts(Protocol):
-    """What walks are conditioned on besides their prompts: a bias of each child."""
-
-    def bias(self, *, level: int, context: Tensor, first: Tensor, width: Tensor) -> Tensor:
-        """What is added to the logits of each row's children.
-
-        :param context: the context of each row, ``int64[R]``.
-        :param first: the first child of each row's node, ``int64[R]``.
-        :param width: how many children each row's node has, ``int64[R]``.
-        :return: ``float[R, W]`` with ``W`` the largest width; meaningless past a row's own width.
-        """
-
-    def trust(self, level: int) -> Tensor | None:
-        """What the network's logits are multiplied with; None leaves them as they are."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether the biases say all, so that the network's states are not needed."""
-
-
-@dataclass(frozen=True)
-class SparseBiases:
-    """Biases of some (context, node) pairs, level by level; those of all others are zero.
-
-    ``keys[level]`` holds ``context * n_nodes[level] + node`` in ascending order, ``biases[level]``
-    goes with it.
-    """
-
-    keys: Sequence[Tensor]
-    biases: Sequence[Tensor]
-    n_nodes: Sequence[int]
-
-    def add_to(
-        self, bias: Tensor, *, level: int, context: Tensor, first: Tensor, width: Tensor
-    ) -> Tensor:
-        """``bias`` (``float[R, W]``) with these added; the rest is as in :meth:`Contexts.bias`."""
-        keys = self.keys[level]
-        start_key = context * self.n_nodes[level] + first
-        low = torch.searchsorted(keys, start_key)
-        found = torch.searchsorted(keys, start_key + width) - low
-        row = torch.repeat_interleave(found)
-        pair = torch.arange(len(row), device=row.device) + (low - found.cumsum(0) + found)[row]
-        column = keys[pair] - start_key[row]
-        return bias.index_put((row, column), self.biases[level][pair], accumulate=True)
-
-
 @dataclass(frozen=True)
 class HistoryContexts:
     """The histories that walks are conditioned on; built by :meth:`HistoryPrior.contexts`."""
@@ -81,12 +35,12 @@ class HistoryContexts:
     whole = False
 
     def bias(self, *, level: int, context: Tensor, first: Tensor, width: Tensor) -> Tensor:
-        """As in :class:`Contexts`."""
+        """As in :class:`~p5rec.decoding.contexts.Contexts`."""
         bias = self.prior.popular(level=level, first=first, width=width)
         return self.histories.add_to(bias, level=level, context=context, first=first, width=width)
 
     def trust(self, level: int) -> Tensor | None:
-        """As in :class:`Contexts`."""
+        """As in :class:`~p5rec.decoding.contexts.Contexts`."""
         return None if self.prior.trust is None else self.prior.trust[level]
 
 
@@ -121,7 +75,7 @@ class HistoryPrior(nn.Module):
         :param width: of the networks that weigh items, 0 for none.
         :param companions: of items; None leaves their network out.
         :param trust: what the language model's logits are multiplied with, at first and at every
-            level; None lets them count whole.
+            level; None lets them count whole. With a full softmax, the network's share of the say.
         """
         super().__init__()
         self.forgetting = forgetting

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from p5rec.decoding.history_prior import Contexts, SparseBiases
+from p5rec.decoding.contexts import SparseBiases
 from p5rec.decoding.trie import Trie
 
 IntArray = NDArray[np.int64]
@@ -61,36 +61,13 @@ class Leaning:
         return cls(SparseBiases(keys, biases, sizes))
 
     def bias(self, *, level: int, context: Tensor, first: Tensor, width: Tensor) -> Tensor:
-        """As in :class:`Contexts`."""
+        """As in :class:`~p5rec.decoding.contexts.Contexts`."""
         none = torch.zeros(len(first), int(width.max()), device=first.device)
         return self.biases.add_to(none, level=level, context=context, first=first, width=width)
 
     def trust(self, level: int) -> Tensor | None:
-        """As in :class:`Contexts`: what a person asks for says nothing of the network."""
+        """None: what a person asks for says nothing of the network."""
         return None
-
-
-@dataclass(frozen=True)
-class Together:
-    """Contexts whose biases add up."""
-
-    parts: Sequence[Contexts]
-
-    def bias(self, *, level: int, context: Tensor, first: Tensor, width: Tensor) -> Tensor:
-        """As in :class:`Contexts`."""
-        biases = [
-            part.bias(level=level, context=context, first=first, width=width) for part in self.parts
-        ]
-        return torch.stack(biases).sum(0)
-
-    def trust(self, level: int) -> Tensor | None:
-        """As in :class:`Contexts`: that of the first part which has one."""
-        return next((own for part in self.parts if (own := part.trust(level)) is not None), None)
-
-    @property
-    def whole(self) -> bool:
-        """As in :class:`Contexts`."""
-        return any(part.whole for part in self.parts)
 
 
 def _log_mean(score: FloatArray, starts: IntArray, size: NDArray[np.integer]) -> FloatArray:

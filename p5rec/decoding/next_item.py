@@ -13,11 +13,11 @@ from torch import Tensor
 
 from p5rec.data.events import Histories
 from p5rec.decoding.beam import Found, begin, walk_on
+from p5rec.decoding.contexts import Contexts, Together
 from p5rec.decoding.diversity import most_marginal
 from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.history_index import HistoryFeatures
-from p5rec.decoding.history_prior import Contexts
-from p5rec.decoding.leaning import Lean, Leaning, Together
+from p5rec.decoding.leaning import Lean, Leaning
 from p5rec.decoding.node_mask import NodeMask
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.strategies import POOL, Strategy

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
+from p5rec.decoding.contexts import Contexts
 from p5rec.decoding.full_softmax import ItemProbabilities
 from p5rec.decoding.history_index import HistoryFeatures
-from p5rec.decoding.history_prior import Contexts, HistoryPrior
+from p5rec.decoding.history_prior import HistoryPrior
 from p5rec.decoding.trie import Trie
 from p5rec.errors import DecodingError
 from p5rec.model.backbone import Backbone
