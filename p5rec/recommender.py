@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
 from typing_extensions import Unpack
 
+from p5rec.answering import Answers
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events, Histories
 from p5rec.data.loading import check_against, load_catalogue, load_events, load_users
@@ -18,36 +18,25 @@ from p5rec.data.tables import Source
 from p5rec.data.users import Users
 from p5rec.decoding.adapter_files import find_adapter, open_adapter, put_adapter, save_adapter
 from p5rec.decoding.assembled import AssembledModel
-from p5rec.decoding.beam import Found
-from p5rec.decoding.filter_expression import Expression, parse_filter
-from p5rec.decoding.filters import Filters
 from p5rec.decoding.following import Followed, Following
 from p5rec.decoding.growing import grow, restore, retire
-from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.storage import load_model, save_model
-from p5rec.decoding.wanted import Plan, Wanted
+from p5rec.decoding.wanted import Wanted
 from p5rec.errors import NotFittedError, RecipeError, RequestError
 from p5rec.language.conversation import Conversation
-from p5rec.language.explain import Explainer, HowToExplain
+from p5rec.language.explain import HowToExplain
 from p5rec.language.explanation import Explanation
 from p5rec.language.explanation_stream import ExplanationStream
-from p5rec.language.matching import lean_of
-from p5rec.language.request_prompt import request_prompts
-from p5rec.language.requests import Request, ShopWords, denied_rows
+from p5rec.language.requests import Request
 from p5rec.language.saved_conversation import Settings, Turn, read_saved
-from p5rec.language.wording import Wording
-from p5rec.model.prompt_batch import EncodedPrompt
 from p5rec.model.recipe import Recipe
 from p5rec.progress import SILENT, Reporter
 from p5rec.prompting.templates import load_templates
 from p5rec.recommendations import (
     History,
-    Recommendation,
     Recommendations,
     as_histories,
     check_k,
-    history_notices,
-    tell_why_empty,
 )
 from p5rec.training.fitting import Fitting, assemble, fingerprint, fit_model
 from p5rec.training.transfer import carry_over, tuning_recipe
@@ -66,10 +55,7 @@ class Recommender:
         self.recipe = recipe
         self.about: dict[str, Any] = {}
         self._model: AssembledModel | None = None
-        self._words: ShopWords | None = None
-        self._explainer: Explainer | None = None
-        self._made_ranker: NextItemRanker | None = None
-        self._made_filters: Filters | None = None
+        self._kept_answers: Answers | None = None
 
     @classmethod
     def from_base(
@@ -133,7 +119,7 @@ class Recommender:
             place.mkdir(parents=True, exist_ok=True)
         fitting = Fitting(split, catalogue, templates, people, seed, place, max_minutes)
         self._model, progress = fit_model(self.recipe, fitting, reporter, resume=resume)
-        self._forget_catalogue()
+        self._kept_answers = None
         self.about = {
             "training": {
                 "recipe": self.recipe.name,
@@ -163,6 +149,12 @@ class Recommender:
                 "with Recommender.from_pretrained(folder)."
             )
         return self._model
+
+    @property
+    def _answers(self) -> Answers:
+        if self._kept_answers is None:
+            self._kept_answers = Answers(self.model)
+        return self._kept_answers
 
     @property
     def catalogue(self) -> Catalogue:
@@ -201,7 +193,7 @@ class Recommender:
         :raises RequestError: if ``k`` or what is wanted cannot be, or a history is none.
         """
         single, several = as_histories(history)
-        lists = self._recommend(self._ranker, several, k, wanted)
+        lists = self._answers.recommend(several, k, wanted)
         return lists[0] if single else lists
 
     def follow(self, history: History = ()) -> Followed[Recommendations]:
@@ -219,33 +211,17 @@ class Recommender:
                 "so there is nothing to go on from. Use recommend, or a recipe of the gpt2 or "
                 "llama family."
             )
-        source = self._ranker
-        following = Following(source)
+        source = self._answers
+        following = Following(source.ranker)
 
         def answer(events: History, k: int, wanted: Wanted) -> Recommendations:
             nonlocal source, following
-            if source is not self._ranker:  # the catalogue has changed
-                source = self._ranker
-                following = Following(source)
-            return self._recommend(following, [events], k, wanted)[0]
+            if source is not self._answers:  # the catalogue has changed
+                source = self._answers
+                following = Following(source.ranker)
+            return source.recommend([events], k, wanted, ranker=following)[0]
 
         return Followed(first, answer)
-
-    def _recommend(
-        self, ranker: NextItemRanker, several: Sequence[History], k: int, wanted: Wanted
-    ) -> list[Recommendations]:
-        check_k(k, len(self.catalogue))
-        histories, unknown = Histories.from_events(several, self.catalogue)
-        steer = wanted.get("steer")
-        prompts = None if steer is None else self._request_prompts(steer.words, histories)
-        plan = Plan(wanted, self._filters, histories, prompts=prompts)
-        found = ranker.search(histories, k=k, selection=plan.selection)
-        notices = [
-            history_notices(int(length), missing)
-            for length, missing in zip(histories.lengths, unknown, strict=True)
-        ]
-        tell_why_empty(found, plan, notices)
-        return self._recommendations(found, notices)
 
     def add_items(
         self, items: Source | Catalogue, *, vectors: np.ndarray | None = None
@@ -262,7 +238,7 @@ class Recommender:
         """
         more = items if isinstance(items, Catalogue) else load_catalogue(items)
         self._model = grow(self.model, more, vectors=vectors)
-        self._forget_catalogue()
+        self._kept_answers = None
         return self
 
     def transfer(
@@ -310,7 +286,7 @@ class Recommender:
         :raises RequestError: if one is not in the catalogue.
         """
         retire(self.model, item_ids)
-        self._forget_catalogue()
+        self._kept_answers = None
         return self
 
     def restore_items(self, item_ids: Sequence[str]) -> Recommender:
@@ -319,13 +295,8 @@ class Recommender:
         :raises RequestError: if one is not in the catalogue.
         """
         restore(self.model, item_ids)
-        self._forget_catalogue()
+        self._kept_answers = None
         return self
-
-    def _forget_catalogue(self) -> None:
-        """Drop what was made from the catalogue as it was."""
-        self._words, self._explainer = None, None
-        self._made_ranker, self._made_filters = None, None
 
     def explain(self, history: History, item: str, **how: Unpack[HowToExplain]) -> Explanation:
         """Why an item fits a history: sentences whose every fact was checked, and the evidence.
@@ -350,50 +321,20 @@ class Recommender:
 
         Nothing that was told is taken back: a piece comes when it is sure to stay.
         """
-        known, rows = self._explainable([history], [item])
-        return ExplanationStream(self._made_explainer.stream(known, rows, **how))
+        known, rows = self._answers.explainable([history], [item])
+        return ExplanationStream(self._answers.explainer.stream(known, rows, **how))
 
     def explain_all(
         self, histories: Sequence[History], items: Sequence[str], **how: Unpack[HowToExplain]
     ) -> list[Explanation]:
         """:meth:`explain` for several pairs of history and item at once."""
-        return self.explain_rows(*self._explainable(histories, items), **how)
+        return self.explain_rows(*self._answers.explainable(histories, items), **how)
 
     def explain_rows(
         self, histories: Histories, rows: np.ndarray, **how: Unpack[HowToExplain]
     ) -> list[Explanation]:
         """:meth:`explain_all` for histories as arrays and catalogue rows."""
-        return self._made_explainer.explain(histories, rows, **how)
-
-    def _explainable(
-        self, histories: Sequence[History], items: Sequence[str]
-    ) -> tuple[Histories, np.ndarray]:
-        """Pairs of history and item, as arrays."""
-        rows = self.catalogue.rows_of(items)
-        missing = [item for item, row in zip(items, rows, strict=True) if row < 0]
-        if missing:
-            raise RequestError(
-                f"item {missing[0]!r} is not in the catalogue. Ask for one that is, such as "
-                f"{self.catalogue.item_ids[0]!r}."
-            )
-        known, _ = Histories.from_events(list(histories), self.catalogue)
-        return known, rows
-
-    @property
-    def _made_explainer(self) -> Explainer:
-        if self._explainer is None:
-            model = self.model
-            self._explainer = Explainer(
-                self._ranker,
-                self.catalogue,
-                model.templates,
-                end=model.encoder.end,
-                verb=self.recipe.prompting.verb,
-                language=self.recipe.prompting.language,
-                names=self.recipe.prompting.names,
-                wording=None if model.wording is None else Wording.from_dict(model.wording),
-            )
-        return self._explainer
+        return self._answers.explainer.explain(histories, rows, **how)
 
     def ask(
         self, request: str, *, history: History = (), k: int = 10, **wanted: Unpack[Wanted]
@@ -412,7 +353,9 @@ class Recommender:
         check_k(k, len(self.catalogue))
         if wanted.get("steer") is not None:
             raise RequestError("ask takes no steer. Say it in the request, or use recommend.")
-        return self._answer(Request.parse(request, self._shop_words), history, k, wanted)
+        return self._answers.ask(
+            Request.parse(request, self._answers.shop_words), history, k, wanted
+        )
 
     def conversation(
         self,
@@ -446,9 +389,9 @@ class Recommender:
             there = self.catalogue.rows_of(unwanted) >= 0
             never = [item for item, known in zip(unwanted, there, strict=True) if known]
             deny = [*own.get("deny", ()), *never]
-            return self._answer(request, settings.history, settings.k, {**own, "deny": deny})
+            return self._answers.ask(request, settings.history, settings.k, {**own, "deny": deny})
 
-        made = Conversation(self.catalogue, self._shop_words, answer, settings=settings)
+        made = Conversation(self.catalogue, self._answers.shop_words, answer, settings=settings)
         made.restore(turns)
         return made
 
@@ -537,73 +480,7 @@ class Recommender:
 
     def rank(self, histories: Histories, *, k: int, exclude_history: bool = False) -> np.ndarray:
         """Catalogue rows ``int64[U, k]`` for histories as arrays: the contract of baselines."""
-        return self._ranker.rank(histories, k=k, exclude_history=exclude_history)
-
-    def _answer(
-        self, request: Request, history: History, k: int, wanted: Wanted
-    ) -> Recommendations:
-        """What fits a request that was read already."""
-        shop, filters = self._shop_words, self._filters
-        histories, _ = Histories.from_events([history], self.catalogue)
-        given, own = wanted.get("filter"), request.condition
-        if own is not None and (given is None or isinstance(given, str | Expression)):
-            given = parse_filter(given) if isinstance(given, str) else given
-            wanted = {**wanted, "filter": own if given is None else given & own}
-        plan = Plan(
-            wanted,
-            filters,
-            histories,
-            prompts=self._request_prompts(request.wish or request.text, histories),
-            denied=denied_rows(request, shop, filters),
-        )
-        selection = replace(plan.selection, leans=[lean_of(request.wish, shop.index)])
-        known = bool(len(histories.items))
-        found = self._ranker.search(histories, k=k, selection=selection, prior=known)
-        notices = [request.describe()]
-        tell_why_empty(found, plan, notices)
-        return self._recommendations(found, notices)[0]
-
-    def _request_prompts(self, words: str, histories: Histories) -> list[EncodedPrompt]:
-        model = self.model
-        return request_prompts(model.encoder, model.templates, words, histories)
-
-    @property
-    def _ranker(self) -> NextItemRanker:
-        if self._made_ranker is None:
-            self._made_ranker = self.model.ranker()
-        return self._made_ranker
-
-    @property
-    def _filters(self) -> Filters:
-        if self._made_filters is None:
-            self._made_filters = Filters(self.catalogue, self.model.scorer.trie)
-        return self._made_filters
-
-    @property
-    def _shop_words(self) -> ShopWords:
-        if self._words is None:
-            self._words = ShopWords(self.catalogue)
-        return self._words
-
-    def _recommendations(
-        self, found: Found, notices: Sequence[Sequence[str]]
-    ) -> list[Recommendations]:
-        catalogue, ids = self.catalogue, self.model.ids
-        return [
-            Recommendations(
-                (
-                    Recommendation(
-                        catalogue.item_ids[row], float(score), rank, tuple(ids.path_in_words(row))
-                    )
-                    for rank, (row, score) in enumerate(zip(rows, scores, strict=True), start=1)
-                    if row >= 0
-                ),
-                notices=told,
-            )
-            for rows, scores, told in zip(
-                found.items.tolist(), found.scores.tolist(), notices, strict=True
-            )
-        ]
+        return self._answers.ranker.rank(histories, k=k, exclude_history=exclude_history)
 
 
 def _read(events: Source | Events, items: Source | Catalogue) -> tuple[Events, Catalogue]:

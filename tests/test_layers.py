@@ -37,7 +37,8 @@ ALLOWED: dict[str, set[str]] = {
     # Evidence is drawn with what all reports are drawn with.
     "language": MIDDLE | {"evaluation.drawing", "evaluation.page"},
     "recommendations": MIDDLE,
-    "recommender": UPPER | {"recommendations"},
+    "answering": MIDDLE | {"language", "recommendations"},
+    "recommender": UPPER | {"recommendations", "answering"},
     "serving": UPPER | {"recommendations", "recommender", "fallback"},
     # Plain models behind the same call as the recommender.
     "fallback": UPPER | {"recommendations"},
