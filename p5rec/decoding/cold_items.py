@@ -6,18 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix, diags, vstack
+from scipy.sparse import csr_matrix, diags
 
 from p5rec.data.catalogue import Catalogue
+from p5rec.decoding.alike_words import alike_in_words
 from p5rec.decoding.companions import KINDS, Companions, CrossFitted, largest, values_at
-from p5rec.ids.content import full_texts
-from p5rec.ids.text_vectors import word_weights
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
-
-LENDERS = 30
-"""So many items, at most, lend what is known of them to one that is cold."""
 
 REACHED_FROM = 60
 """A cold item becomes a companion of at most so many items."""
@@ -26,27 +22,6 @@ PRETENDED = 0.1
 """So many of all items are taken for cold in each part of the training events."""
 
 _COSINE = KINDS.index("alike users")
-_AT_ONCE = 256
-
-
-def alike_in_words(catalogue: Catalogue, rows: IntArray) -> csr_matrix:
-    """How alike the words of some items are to those of others: cosines of TF-IDF.
-
-    :return: ``float[N, N]``: of each of ``rows`` the nearest :data:`LENDERS`, other rows empty.
-    """
-    weights = word_weights(full_texts(catalogue))
-    found = [csr_matrix((0, len(catalogue)), dtype=np.float32)]
-    for start in range(0, len(rows), _AT_ONCE):
-        own = rows[start : start + _AT_ONCE]
-        near = (weights[own] @ weights.T).tocoo()
-        others = own[near.row] != near.col
-        near = coo_matrix((near.data[others], (near.row[others], near.col[others])), near.shape)
-        near = near.tocsr()
-        at = largest(near, LENDERS)
-        found.append(csr_matrix((values_at(near, *at), at), near.shape))
-    of_rows = vstack(found).tocoo()
-    shape = (len(catalogue), len(catalogue))
-    return csr_matrix((of_rows.data, (rows[of_rows.row], of_rows.col)), shape)
 
 
 def lend(companions: Companions, alike: csr_matrix, cold: BoolArray) -> Companions:

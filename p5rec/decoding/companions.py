@@ -23,8 +23,7 @@ KINDS = ("next", "near", "together", "alike users", "alike words")
 How often the second came within the next :data:`SESSIONS_AHEAD` sessions, and that in either
 direction or in the same session, each weighted by one over the distance and divided by how often
 the first was chosen; in how many histories both are, divided by how many the first is in, and as
-a cosine; and, of items that nobody has chosen, how alike their words are
-(:mod:`p5rec.decoding.cold_items`).
+a cosine; and how alike their words are (:mod:`p5rec.decoding.alike_words`).
 """
 
 SESSIONS_AHEAD = 5

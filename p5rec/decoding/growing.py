@@ -13,8 +13,9 @@ from torch import Tensor
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.item_counts import ItemCounts
+from p5rec.decoding.alike_words import alike_in_words
 from p5rec.decoding.assembled import AssembledModel
-from p5rec.decoding.cold_items import alike_in_words, lend
+from p5rec.decoding.cold_items import lend
 from p5rec.decoding.companions import Companions
 from p5rec.decoding.filter_columns import rows_of
 from p5rec.decoding.history_prior import HistoryPrior

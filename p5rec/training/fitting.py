@@ -16,6 +16,7 @@ from p5rec.data.events import Events, Histories
 from p5rec.data.item_counts import ItemCounts
 from p5rec.data.splits import Split
 from p5rec.data.users import Users
+from p5rec.decoding.alike_words import with_alike_words
 from p5rec.decoding.assembled import AssembledModel, tokenizer_texts
 from p5rec.decoding.cold_items import pretend_cold
 from p5rec.decoding.companions import CrossFitted, fit_companions
@@ -144,6 +145,7 @@ def assemble(recipe: Recipe, fitting: Fitting, reporter: Reporter) -> Untrained:
                 width=recipe.prior.companions,
                 seed=fitting.seed,
             )
+            cross_fitted = with_alike_words(cross_fitted, fitting.catalogue)
             never = ~np.isin(np.arange(len(fitting.catalogue)), histories.items)
             cross_fitted = pretend_cold(cross_fitted, fitting.catalogue, never, seed=fitting.seed)
     written = Written.of(fitting.split.train, fitting.catalogue, fitting.users)
