@@ -46,7 +46,8 @@ def alike_in_words(catalogue: Catalogue, rows: IntArray) -> csr_matrix:
 def with_alike_words(fitted: CrossFitted, catalogue: Catalogue) -> CrossFitted:
     """Companions that know how alike the words of all pairs are, those nearest in words among them.
 
-    Words need no events: they tell of items that have been chosen a few times only.
+    Words need no events: they tell of items that have been chosen a few times only. An item without
+    companions stays without: it inherits those of others (:func:`p5rec.decoding.cold_items.lend`).
     """
     weights = word_weights(full_texts(catalogue))
     near = alike_in_words(catalogue, np.arange(len(catalogue)))
@@ -56,7 +57,9 @@ def with_alike_words(fitted: CrossFitted, catalogue: Catalogue) -> CrossFitted:
         source = np.repeat(np.arange(n_items), np.diff(companions.offsets))
         known = source * n_items + companions.items
         first, second = near.nonzero()
-        keys = np.union1d(known, first.astype(np.int64) * n_items + second)
+        accompanied = np.diff(companions.offsets)[first] > 0
+        more = first[accompanied].astype(np.int64) * n_items + second[accompanied]
+        keys = np.union1d(known, more)
         values = np.zeros((len(keys), len(KINDS)), dtype=np.float32)
         values[np.searchsorted(keys, known)] = companions.values
         values[:, _WORDS] = _cosines(weights, keys // n_items, keys % n_items)

@@ -7,8 +7,9 @@ import torch
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.item_counts import ItemCounts
+from p5rec.decoding.alike_words import alike_in_words
 from p5rec.decoding.assembled import AssembledModel
-from p5rec.decoding.cold_items import alike_in_words, lend
+from p5rec.decoding.cold_items import lend
 from p5rec.decoding.companions import Companions
 from p5rec.decoding.storage import copy_weights, pristine_base
 from p5rec.ids.fit import fit_semantic_ids

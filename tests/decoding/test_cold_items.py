@@ -22,7 +22,7 @@ from tiny_worlds import (
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.item_counts import ItemCounts
-from p5rec.decoding.cold_items import alike_in_words, lend, pretend_cold
+from p5rec.decoding.cold_items import lend, pretend_cold
 from p5rec.decoding.companions import KINDS, Companions, fit_companions
 from p5rec.decoding.growing import grow
 from p5rec.decoding.history_index import Forgetting
@@ -53,19 +53,6 @@ def made_of(n_items, pairs):
         values,
         np.zeros(n_items, dtype=bool),
     )
-
-
-def test_items_are_alike_by_the_words_that_they_share():
-    alike = alike_in_words(groceries(), np.array([1, 6])).toarray()
-    assert alike[1].argmax() in (3, 5, 0, 2)
-    assert alike[1, 2] > alike[1, 6] > 0
-    assert alike[1, 1] == alike[6, 6] == 0
-    assert not alike[[0, 2, 3, 4, 5]].any()
-
-
-def test_items_without_words_are_like_nothing():
-    alike = alike_in_words(Catalogue.from_table(NEW.select(["item_id"])), np.arange(3))
-    assert alike.nnz == 0
 
 
 def test_a_cold_item_has_the_mean_of_what_the_items_like_it_have():
