@@ -127,9 +127,9 @@ def test_several_items_of_one_history_are_explained_from_one_reading(
     read: list[int] = []
     contexts = NextItemRanker.contexts
 
-    def counted(ranker: NextItemRanker, part: Histories) -> object:
+    def counted(ranker: NextItemRanker, part: Histories, *, prior_alone: bool) -> object:
         read.append(len(part))
-        return contexts(ranker, part)
+        return contexts(ranker, part, prior_alone=prior_alone)
 
     monkeypatch.setattr(NextItemRanker, "contexts", counted)
     together = measure_evidence(gpt2.ranker, several, items, SHOP)
