@@ -226,8 +226,7 @@ def main() -> None:
 
 
 def _some(cases: Cases, order: np.ndarray, number: int) -> Cases:
-    chosen = np.sort(order[:number])
-    return Cases(cases.histories.take(chosen), [cases.targets[user] for user in chosen.tolist()])
+    return cases.take(np.sort(order[:number]))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ class Task:
         if self.users is not None:
             drawn = np.random.default_rng(0).permutation(np.flatnonzero(~cold))[: self.users]
             asked = np.sort(np.append(drawn, np.flatnonzero(cold)))
-            found = Cases(found.histories.take(asked), [found.targets[u] for u in asked])
+            found = found.take(asked)
             cold = cold[asked]
         return found, cold
 

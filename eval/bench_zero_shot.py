@@ -40,16 +40,14 @@ SEED = 0
 
 def some(cases: Cases, size: int) -> Cases:
     """A sample of users."""
-    chosen = np.sort(np.random.default_rng(SEED).permutation(len(cases))[:size])
-    return Cases(cases.histories.take(chosen), [cases.targets[user] for user in chosen])
+    return cases.take(np.sort(np.random.default_rng(SEED).permutation(len(cases))[:size]))
 
 
 def templates(bundle: Path, data: Path, users: int) -> dict[str, Any]:
     model = Recommender.from_pretrained(bundle).model
     task = Task.of(sources.folder(data / "amazon-beauty"), SEED)
     cases, cold = task.cases("test")
-    warm = np.flatnonzero(~cold)
-    cases = some(Cases(cases.histories.take(warm), [cases.targets[u] for u in warm]), users)
+    cases = some(cases.take(np.flatnonzero(~cold)), users)
     found: dict[bool, dict[str, float]] = {True: {}, False: {}}
     hits: dict[bool, list[np.ndarray]] = {True: [], False: []}
     for template in model.templates.of("next_item", given={"history"}):
@@ -82,8 +80,7 @@ def newcomers(bundle: Path, data: Path, users: int) -> dict[str, Any]:
     fitted = Recommender.from_pretrained(bundle)
     task = Task.of(sources.folder(data / "amazon-beauty"), SEED)
     cases, cold = task.cases("test")
-    warm = np.flatnonzero(~cold)
-    cases = some(Cases(cases.histories.take(warm), [cases.targets[u] for u in warm]), users)
+    cases = some(cases.take(np.flatnonzero(~cold)), users)
     nobody, _ = Histories.from_events([[]], fitted.catalogue)
     counts = np.bincount(
         task.seen.histories(fitted.catalogue).items, minlength=len(fitted.catalogue)

@@ -65,8 +65,7 @@ def asked(name: str, recommender: Recommender, data: Path | None) -> Cases:
         return recommender.held_out(sources.complete_journey().events)
     assert data is not None
     cases, cold = Task.of(sources.folder(data / "amazon-beauty"), 0).cases("test")
-    warm = np.flatnonzero(~cold)
-    return Cases(cases.histories.take(warm), [cases.targets[user] for user in warm])
+    return cases.take(np.flatnonzero(~cold))
 
 
 def values(record: dict[str, Any]) -> set[tuple[str, str]]:

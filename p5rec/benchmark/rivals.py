@@ -83,8 +83,7 @@ class World:
         users = self.validation.histories.user_ids
         keys = [hashlib.blake2b(user.encode()).digest() for user in users]
         chosen = np.array(sorted(range(len(keys)), key=keys.__getitem__)[:VALIDATED], dtype=int)
-        targets = [self.validation.targets[user] for user in chosen.tolist()]
-        return Cases(self.validation.histories.take(chosen), targets)
+        return self.validation.take(chosen)
 
 
 def fit_rival(

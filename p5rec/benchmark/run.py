@@ -210,5 +210,4 @@ def _sample(cases: Cases, users: int | None) -> Cases:
     """Some of the users, in their order; None takes all."""
     if users is None or users >= len(cases):
         return cases
-    chosen = np.sort(np.random.default_rng(0).permutation(len(cases))[:users])
-    return Cases(cases.histories.take(chosen), [cases.targets[user] for user in chosen.tolist()])
+    return cases.take(np.sort(np.random.default_rng(0).permutation(len(cases))[:users]))

@@ -33,6 +33,10 @@ class Cases:
         """How many users there are."""
         return len(self.targets)
 
+    def take(self, users: Ints) -> Cases:
+        """The cases of some users, in the order given."""
+        return Cases(self.histories.take(users), [self.targets[user] for user in users.tolist()])
+
 
 @dataclass(frozen=True, eq=False)
 class Split:

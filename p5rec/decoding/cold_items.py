@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
-from p5rec.data.catalogue import Catalogue
-from p5rec.decoding.alike_words import alike_in_words
 from p5rec.decoding.companions import KINDS, Companions, CrossFitted, largest, values_at
 
 IntArray = NDArray[np.int64]
@@ -61,19 +59,18 @@ def lend(companions: Companions, alike: csr_matrix, cold: BoolArray) -> Companio
 
 
 def pretend_cold(
-    fitted: CrossFitted, catalogue: Catalogue, never: BoolArray, *, seed: int
+    fitted: CrossFitted, alike: csr_matrix, never: BoolArray, *, seed: int
 ) -> CrossFitted:
     """Companions in which some items are taken for cold, others in each part of the users.
 
     What a model learns from them of cold items holds for those that really are.
 
+    :param alike: how alike all items are, as in :func:`lend`.
     :param never: which items nobody has chosen, ``bool[N]``: they are cold everywhere.
     """
-    drawn = np.random.default_rng(seed).permutation(len(catalogue))
-    some = max(1, int(PRETENDED * len(catalogue)))
+    drawn = np.random.default_rng(seed).permutation(len(never))
+    some = max(1, int(PRETENDED * len(never)))
     pretended = [drawn[n * some : (n + 1) * some] for n in range(len(fitted.without))]
-    rows = np.union1d(np.flatnonzero(never), np.concatenate(pretended))
-    alike = alike_in_words(catalogue, rows)
     without = []
     for own, chosen in zip(fitted.without, pretended, strict=True):
         cold = never.copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -25,16 +26,16 @@ class ItemProbabilities:
     """
 
     leaves: Tensor
-    below: Tensor
     leaf_start: Sequence[Tensor]
     whole = True
 
-    @classmethod
-    def of(cls, leaves: Tensor, leaf_start: Sequence[Tensor]) -> ItemProbabilities:
-        """Add up once what lies before each leaf."""
-        below = leaves.new_zeros(len(leaves), leaves.shape[1] + 1, dtype=torch.float64)
-        torch.cumsum(leaves, dim=1, dtype=torch.float64, out=below[:, 1:])
-        return cls(leaves, below, leaf_start)
+    @cached_property
+    def below(self) -> Tensor:
+        """What lies before each leaf, added up: ``float64[C, N + 1]``; walks alone need it."""
+        n_contexts, n_leaves = self.leaves.shape
+        below = self.leaves.new_zeros(n_contexts, n_leaves + 1, dtype=torch.float64)
+        torch.cumsum(self.leaves, dim=1, dtype=torch.float64, out=below[:, 1:])
+        return below
 
     def bias(self, *, level: int, context: Tensor, first: Tensor, width: Tensor) -> Tensor:
         """The logarithm of each child's probability; the rest is as in

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.item_counts import ItemCounts
-from p5rec.decoding.alike_words import alike_in_words
+from p5rec.decoding.alike_words import ItemWords
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.cold_items import lend
 from p5rec.decoding.companions import Companions
@@ -116,7 +116,7 @@ def _with_newcomers(companions: Companions, grown: Catalogue) -> Companions:
     new = np.arange(known, len(grown))
     offsets = np.append(companions.offsets, np.full(len(new), companions.offsets[-1]))
     cold = np.append(companions.lent, np.ones(len(new), dtype=bool))
-    alike = alike_in_words(grown, np.flatnonzero(cold))
+    alike = ItemWords(grown).nearest(np.flatnonzero(cold))
     return lend(replace(companions, offsets=offsets, lent=cold), alike, cold)
 
 

@@ -182,7 +182,7 @@ class ItemScorer(nn.Module):
         if not torch.isfinite(probs).all():
             raise DecodingError(NOT_FINITE)
         starts = [getattr(self, f"leaf_start_{depth}") for depth in range(self.depth + 1)]
-        return ItemProbabilities.of(probs, starts)
+        return ItemProbabilities(probs, starts)
 
     def _rows(self, level: int, nodes: Tensor) -> Tensor:
         """The vectors of the codes of nodes at depth ``level + 1``."""

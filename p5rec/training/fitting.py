@@ -14,9 +14,9 @@ import torch
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events, Histories
 from p5rec.data.item_counts import ItemCounts
-from p5rec.data.splits import Split
+from p5rec.data.splits import Cases, Split
 from p5rec.data.users import Users
-from p5rec.decoding.alike_words import with_alike_words
+from p5rec.decoding.alike_words import ItemWords, with_alike_words
 from p5rec.decoding.assembled import AssembledModel, tokenizer_texts
 from p5rec.decoding.cold_items import pretend_cold
 from p5rec.decoding.companions import CrossFitted, fit_companions
@@ -145,9 +145,12 @@ def assemble(recipe: Recipe, fitting: Fitting, reporter: Reporter) -> Untrained:
                 width=recipe.prior.companions,
                 seed=fitting.seed,
             )
-            cross_fitted = with_alike_words(cross_fitted, fitting.catalogue)
-            never = ~np.isin(np.arange(len(fitting.catalogue)), histories.items)
-            cross_fitted = pretend_cold(cross_fitted, fitting.catalogue, never, seed=fitting.seed)
+            every = np.arange(len(fitting.catalogue))
+            words = ItemWords(fitting.catalogue)
+            nearest = words.nearest(every)
+            cross_fitted = with_alike_words(cross_fitted, words, nearest)
+            never = ~np.isin(every, histories.items)
+            cross_fitted = pretend_cold(cross_fitted, nearest, never, seed=fitting.seed)
     written = Written.of(fitting.split.train, fitting.catalogue, fitting.users)
     model = _assemble(recipe, fitting, histories, cross_fitted, reporter, written.reasons)
     lessons = written.lessons()
@@ -285,8 +288,7 @@ def _heads(
 @dataclass(frozen=True)
 class _Validation:
     model: AssembledModel
-    histories: Histories
-    targets: list[np.ndarray]
+    cases: Cases
 
     @classmethod
     def of(cls, model: AssembledModel, fitting: Fitting) -> _Validation | None:
@@ -295,11 +297,11 @@ class _Validation:
         if not size:
             return None
         chosen = np.sort(np.random.default_rng(0).permutation(len(cases))[:size])
-        return cls(model, cases.histories.take(chosen), [cases.targets[u] for u in chosen])
+        return cls(model, cases.take(chosen))
 
     def __call__(self) -> float:
-        ranked = self.model.ranker().rank(self.histories, k=VALIDATED_AT)
-        figures = evaluate_ranking(ranked, self.targets, ks=(VALIDATED_AT,))
+        ranked = self.model.ranker().rank(self.cases.histories, k=VALIDATED_AT)
+        figures = evaluate_ranking(ranked, self.cases.targets, ks=(VALIDATED_AT,))
         return float(figures[f"ndcg@{VALIDATED_AT}"].mean())
 
 

@@ -7,7 +7,7 @@ import torch
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.item_counts import ItemCounts
-from p5rec.decoding.alike_words import alike_in_words
+from p5rec.decoding.alike_words import ItemWords
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.cold_items import lend
 from p5rec.decoding.companions import Companions
@@ -79,4 +79,4 @@ def strangers(catalogue: Catalogue) -> Companions:
     """Companions of items that nobody has chosen: those that are alike in words."""
     everything = np.arange(len(catalogue))
     cold = np.ones(len(catalogue), dtype=bool)
-    return lend(Companions.none(len(catalogue)), alike_in_words(catalogue, everything), cold)
+    return lend(Companions.none(len(catalogue)), ItemWords(catalogue).nearest(everything), cold)

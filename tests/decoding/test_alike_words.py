@@ -7,12 +7,12 @@ from test_cold_items import made_of, table_of
 from tiny_worlds import groceries
 
 from p5rec.data.catalogue import Catalogue
-from p5rec.decoding.alike_words import alike_in_words, with_alike_words
+from p5rec.decoding.alike_words import ItemWords, with_alike_words
 from p5rec.decoding.companions import CrossFitted
 
 
 def test_items_are_alike_by_the_words_that_they_share():
-    alike = alike_in_words(groceries(), np.array([1, 6])).toarray()
+    alike = ItemWords(groceries()).nearest(np.array([1, 6])).toarray()
     assert alike[1].argmax() in (3, 5, 0, 2)
     assert alike[1, 2] > alike[1, 6] > 0
     assert alike[1, 1] == alike[6, 6] == 0
@@ -20,7 +20,7 @@ def test_items_are_alike_by_the_words_that_they_share():
 
 
 def test_items_without_words_are_like_nothing():
-    alike = alike_in_words(Catalogue.from_table(NEW.select(["item_id"])), np.arange(3))
+    alike = ItemWords(Catalogue.from_table(NEW.select(["item_id"]))).nearest(np.arange(3))
     assert alike.nnz == 0
 
 
@@ -28,8 +28,9 @@ def test_pairs_know_their_words_and_neighbours_in_words_join():
     catalogue = groceries()
     companions = made_of(12, {(0, 1): 0.4, (0, 6): 0.2, (3, 1): 0.1})
     fitted = CrossFitted(companions, (companions,), np.zeros(1, dtype=np.int64))
-    found = with_alike_words(fitted, catalogue)
-    alike = alike_in_words(catalogue, np.arange(12)).toarray()
+    words = ItemWords(catalogue)
+    nearest = words.nearest(np.arange(12))
+    found, alike = with_alike_words(fitted, words, nearest), nearest.toarray()
     pairs = table_of(found.everyone)
     assert table_of(found.without[0]) == pairs
     for (first, second), values in pairs.items():

@@ -22,6 +22,7 @@ from tiny_worlds import (
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.item_counts import ItemCounts
+from p5rec.decoding.alike_words import ItemWords
 from p5rec.decoding.cold_items import lend, pretend_cold
 from p5rec.decoding.companions import KINDS, Companions, fit_companions
 from p5rec.decoding.growing import grow
@@ -88,7 +89,8 @@ def test_in_training_some_items_are_taken_for_cold_and_their_own_companions_hidd
     histories = random_histories(rng, users=8, n_items=12)
     fitted = fit_companions(histories, 12, width=4, parts=3)
     never = ~np.isin(np.arange(12), histories.items)
-    found = pretend_cold(fitted, groceries(), never, seed=0)
+    nearest = ItemWords(groceries()).nearest(np.arange(12))
+    found = pretend_cold(fitted, nearest, never, seed=0)
     assert found.everyone.lent.tolist() == never.tolist()
     pretended = np.stack([part.lent & ~never for part in found.without])
     assert (pretended.sum(axis=0) <= 1).all()

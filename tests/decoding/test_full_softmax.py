@@ -11,6 +11,7 @@ from tiny_worlds import FAMILIES, catalogues, groceries, random_histories, tiny_
 
 from p5rec import Recommender
 from p5rec.decoding.beam import Excluded, beam_search
+from p5rec.decoding.companions import KINDS
 from p5rec.decoding.full_softmax import ItemProbabilities
 from p5rec.errors import DecodingError, RecipeError, TrainingError
 from p5rec.model.recipe import Recipe
@@ -85,7 +86,7 @@ def test_a_node_is_as_likely_as_the_items_under_it(ids, seed):
     trie = tiny_scorer("gpt2", ids, rng).trie
     probs = torch.from_numpy(rng.dirichlet(np.full(len(ids), 0.3), size=2)).float()
     starts = [torch.from_numpy(start) for start in trie.leaf_start]
-    known = ItemProbabilities.of(probs, starts)
+    known = ItemProbabilities(probs, starts)
     for depth in range(1, trie.depth + 1):
         context = torch.tensor([0, 1])
         found = known.bias(
@@ -147,6 +148,12 @@ def test_a_recommender_with_a_full_softmax_is_whole(fitted, tmp_path):
     assert fitted.explain(history, first).text
     fitted.save_pretrained(tmp_path / "bundle")
     assert Recommender.from_pretrained(tmp_path / "bundle").recommend(history, k=5) == found
+
+
+def test_companions_of_a_fit_know_what_reads_alike(fitted):
+    companions = fitted.model.scorer.prior.companions
+    assert not companions.lent.any(), "everything in the shop was chosen"
+    assert (companions.values[:, KINDS.index("alike words")] > 0).any()
 
 
 def test_what_is_ranked_first_scores_best(fitted):

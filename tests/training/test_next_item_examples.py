@@ -5,10 +5,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_worlds import grocery_world, histories_of
+from shop import write_shop
+from tiny_worlds import grocery_world, histories_of, tiny_recipe
 from training_runs import next_items
 
+from p5rec.data.loading import load_catalogue, load_events
+from p5rec.data.splits import validate_last_basket
 from p5rec.evaluation.metrics import ideal_gain
+from p5rec.progress import Reporter
+from p5rec.prompting.templates import load_templates
+from p5rec.training.fitting import Fitting, _tasks, assemble
 from p5rec.training.objective import Objective
 
 
@@ -177,3 +183,17 @@ def test_heads_read_loosely_keep_events_and_targets(worlds):
             assert reserved.isdisjoint(head[:, 0].tolist())
         seen.add(int(fewer[0]))
     assert min(seen) < 0 < max(seen), "some heads are longer, some shorter"
+
+
+def test_a_recipe_says_how_loosely_heads_are_read(tmp_path):
+    write_shop(tmp_path)
+    events, items = load_events(tmp_path / "events.csv"), load_catalogue(tmp_path / "items.csv")
+    run = Fitting(validate_last_basket(events, users=5), items, load_templates())
+
+    def lengths(loosely):
+        untrained = assemble(tiny_recipe("gpt2", loosely=loosely), run, Reporter(quiet=True))
+        plan = _tasks(untrained, run)["next_item"].plan(np.random.default_rng(0))
+        batches = [plan.make(np.arange(3), np.random.default_rng(seed)) for seed in range(20)]
+        return {int(batch.positions.min()) for batch in batches}
+
+    assert len(lengths(0.0)) < len(lengths(0.9))
