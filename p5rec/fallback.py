@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow.parquet as pq
 from safetensors.numpy import load_file, save_file
-from typing_extensions import Unpack
+from typing_extensions import override
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events, Histories
-from p5rec.data.loading import check_against, load_catalogue, load_events
+from p5rec.data.loading import catalogue_of, events_of
 from p5rec.data.tables import Source
 from p5rec.decoding.beam import Found
 from p5rec.decoding.filters import Filters
@@ -26,10 +26,10 @@ from p5rec.evaluation.scored import MostPopular, ScoringModel
 from p5rec.model.bundle import open_bundle, writing_bundle
 from p5rec.model.fitted_ids import CATALOGUE
 from p5rec.recommendations import (
+    AnyRecommender,
     History,
     Recommendation,
     Recommendations,
-    as_histories,
     check_k,
     history_notices,
     tell_why_empty,
@@ -44,12 +44,14 @@ MODEL_FILE = "fallback.safetensors"
 NOT_SERVED = ("strategy", "steer", "beams")
 
 
-class Fallback:
+class Fallback(AnyRecommender):
     """A recommender without a language model: popular items, neighbours, factors or SASRec.
 
     It takes the same histories, filters and exclusions as :class:`p5rec.Recommender` and gives
-    the same kind of list; the score of an item is one over its rank. Once fitted, all kinds but
-    ``sasrec`` need no package of the extra ``baselines``.
+    the same kind of list; the score of an item is one over its rank. ``strategy``, ``steer`` and
+    ``beams`` guide a language model; here they are left out with a notice, but for the limits of
+    a hard ``steer``. Once fitted, all kinds but ``sasrec`` need no package of the extra
+    ``baselines``.
     """
 
     def __init__(self, kind: Kind = "popularity", **settings: Any) -> None:  # noqa: ANN401
@@ -65,11 +67,8 @@ class Fallback:
         return self._scorer.kind
 
     @property
+    @override
     def catalogue(self) -> Catalogue:
-        """The items that may be recommended.
-
-        :raises NotFittedError: before :meth:`fit` or :meth:`from_pretrained`.
-        """
         if self._catalogue is None:
             raise NotFittedError(
                 "this fallback has not been fitted. Call fit(events, items), or load one with "
@@ -83,37 +82,19 @@ class Fallback:
         :raises DataError: listing everything that is wrong with events or items.
         :raises RequestError: if a package that the kind needs is not installed.
         """
-        catalogue = items if isinstance(items, Catalogue) else load_catalogue(items)
-        log = events if isinstance(events, Events) else load_events(events)
-        log = check_against(log, catalogue)
+        catalogue = catalogue_of(items)
+        log = events_of(events, catalogue)
         self._scorer.fit(log.histories(catalogue), len(catalogue))
         self._take(catalogue)
         return self
 
-    # A text is a sequence of texts, so the two overlap; as_histories refuses a bare text.
-    @overload
-    def recommend(  # type: ignore[overload-overlap]
-        self, history: Sequence[History], *, k: int = ..., **wanted: Unpack[Wanted]
-    ) -> list[Recommendations]: ...
+    @override
+    def rank(self, histories: Histories, *, k: int, exclude_history: bool = False) -> np.ndarray:
+        return self._scorer.rank(histories, k=k, exclude_history=exclude_history)
 
-    @overload
-    def recommend(
-        self, history: History, *, k: int = ..., **wanted: Unpack[Wanted]
-    ) -> Recommendations: ...
-
-    def recommend(
-        self, history: History | Sequence[History], *, k: int = 10, **wanted: Unpack[Wanted]
-    ) -> Recommendations | list[Recommendations]:
-        """What comes next after a history, or after each of several.
-
-        ``exclude_history``, ``filter``, ``allow`` and ``deny`` hold as in
-        ``Recommender.recommend``. ``strategy``, ``steer`` and ``beams`` guide a language model;
-        here they are left out with a notice, but for the limits of a hard ``steer``.
-
-        :raises RequestError: if ``k`` or what is wanted cannot be, or a history is none.
-        """
+    @override
+    def _lists(self, several: Sequence[History], k: int, wanted: Wanted) -> list[Recommendations]:
         check_k(k, len(self.catalogue))
-        single, several = as_histories(history)
         histories, unknown = Histories.from_events(several, self.catalogue)
         assert self._filters is not None
         plan = Plan(wanted, self._filters, histories)
@@ -127,15 +108,10 @@ class Fallback:
             for length, missing in zip(histories.lengths, unknown, strict=True)
         ]
         tell_why_empty(Found(items, np.zeros(items.shape)), plan, notices)
-        lists = [
+        return [
             Recommendations(self._told(rows), notices=told)
             for rows, told in zip(items.tolist(), notices, strict=True)
         ]
-        return lists[0] if single else lists
-
-    def rank(self, histories: Histories, *, k: int, exclude_history: bool = False) -> np.ndarray:
-        """Catalogue rows ``int64[U, k]`` for histories as arrays: the contract of baselines."""
-        return self._scorer.rank(histories, k=k, exclude_history=exclude_history)
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write everything to one folder; a reader sees the old one or the new one.

@@ -1,16 +1,19 @@
-"""What goes into a recommender and comes out of it: histories, and lists of items with notices."""
+"""What goes into a recommender and comes out of it, and the call that all of them answer."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
+from typing_extensions import Unpack
 
-from p5rec.data.events import Event
+from p5rec.data.catalogue import Catalogue
+from p5rec.data.events import Event, Histories
 from p5rec.decoding.beam import Found
-from p5rec.decoding.wanted import Plan
+from p5rec.decoding.wanted import Plan, Wanted
 from p5rec.errors import RequestError
 
 History = Sequence[str | Event]
@@ -42,6 +45,62 @@ class Recommendations(list[Recommendation]):
     ) -> None:
         super().__init__(items)
         self.notices = tuple(notices)
+
+
+class AnyRecommender(ABC):
+    """What recommends items of a catalogue after histories, with a language model or without."""
+
+    @property
+    @abstractmethod
+    def catalogue(self) -> Catalogue:
+        """The items that may be recommended.
+
+        :raises NotFittedError: before anything was fitted or loaded.
+        """
+
+    # A text is a sequence of texts, so the two overlap; as_histories refuses a bare text.
+    @overload
+    def recommend(  # type: ignore[overload-overlap]
+        self, history: Sequence[History], *, k: int = ..., **wanted: Unpack[Wanted]
+    ) -> list[Recommendations]: ...
+
+    @overload
+    def recommend(
+        self, history: History, *, k: int = ..., **wanted: Unpack[Wanted]
+    ) -> Recommendations: ...
+
+    def recommend(
+        self, history: History | Sequence[History], *, k: int = 10, **wanted: Unpack[Wanted]
+    ) -> Recommendations | list[Recommendations]:
+        """What comes next after a history, or after each of several.
+
+        A history is a list of item ids or :class:`Event`, oldest first. Items that the catalogue
+        does not know are left out with a notice; a history without any known item gets what is
+        popular, with a notice.
+
+        Further keywords say what is wanted; :class:`Wanted` lists them::
+
+            recommender.recommend(history, filter='price <= 20 and brand != "Acme"')
+            recommender.recommend(history, strategy="explorer", deny=["i7"], exclude_history=True)
+            recommender.recommend(history, steer=Steer(category="Tea", hard=True))
+
+        A list that stays empty says in its notices what left nothing.
+
+        :param k: how many items, 1 to 1000 and at most the size of the catalogue.
+        :raises RequestError: if ``k`` or what is wanted cannot be, or a history is none.
+        :raises NotFittedError: before anything was fitted or loaded.
+        """
+        single, several = as_histories(history)
+        lists = self._lists(several, k, wanted)
+        return lists[0] if single else lists
+
+    @abstractmethod
+    def rank(self, histories: Histories, *, k: int, exclude_history: bool = False) -> np.ndarray:
+        """Catalogue rows ``int64[U, k]`` for histories as arrays: the contract of baselines."""
+
+    @abstractmethod
+    def _lists(self, several: Sequence[History], k: int, wanted: Wanted) -> list[Recommendations]:
+        """A list for each history."""
 
 
 def as_histories(history: History | Sequence[History]) -> tuple[bool, list[History]]:

@@ -38,7 +38,8 @@ ALLOWED: dict[str, set[str]] = {
     "language": MIDDLE | {"evaluation.drawing", "evaluation.page"},
     "recommendations": MIDDLE,
     "answering": MIDDLE | {"language", "recommendations"},
-    "recommender": UPPER | {"recommendations", "answering"},
+    "askable": MIDDLE | {"language", "recommendations", "answering"},
+    "recommender": UPPER | {"askable"},
     "serving": UPPER | {"recommendations", "recommender", "fallback"},
     # Plain models behind the same call as the recommender.
     "fallback": UPPER | {"recommendations"},

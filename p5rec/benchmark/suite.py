@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from p5rec import resources
 from p5rec.data.events import Events
 from p5rec.data.sources import Source, complete_journey, folder
-from p5rec.data.splits import Split, leave_last_basket, leave_one_out
+from p5rec.data.splits import Split, split_for_training
 from p5rec.errors import RecipeError, RequestError
 from p5rec.model.recipe import Recipe
 
@@ -101,9 +101,7 @@ class Suite(BaseModel):
         :param validation_users: how many households validate, where the last basket tests;
             leave-one-out validates on every user.
         """
-        if self.split == "leave-one-out":
-            return leave_one_out(events)
-        return leave_last_basket(events, validation_users=validation_users)
+        return split_for_training(events, self.split, validation_users=validation_users)
 
     def adapt(self, recipe: Recipe) -> Recipe:
         """The recipe with what the suite says for its catalogue.

@@ -15,7 +15,14 @@ from p5rec.data.tables import Source, did_you_mean, read
 from p5rec.data.users import Users
 from p5rec.errors import DataError, Problem
 
-__all__ = ["check_against", "load_catalogue", "load_events", "load_users"]
+__all__ = [
+    "catalogue_of",
+    "check_against",
+    "events_of",
+    "load_catalogue",
+    "load_events",
+    "load_users",
+]
 
 
 def load_events(
@@ -79,6 +86,19 @@ def load_users(
     """
     checked = _checked(read(source, columns), check_users, policy, quarantine_file)
     return Users.from_table(checked[0], notes=checked[1])
+
+
+def catalogue_of(items: Source | Catalogue) -> Catalogue:
+    """A catalogue as it is, or what :func:`load_catalogue` makes of a source."""
+    return items if isinstance(items, Catalogue) else load_catalogue(items)
+
+
+def events_of(events: Source | Events, catalogue: Catalogue) -> Events:
+    """Events as they are, or what :func:`load_events` makes of a source, checked against items.
+
+    :raises DataError: listing every problem found.
+    """
+    return check_against(events if isinstance(events, Events) else load_events(events), catalogue)
 
 
 def _checked(

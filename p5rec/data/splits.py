@@ -17,6 +17,7 @@ from p5rec.data.events import Events, Histories
 from p5rec.errors import RequestError
 
 Part = Literal["validation", "test"]
+HoldOut = Literal["nothing", "last-basket", "leave-one-out"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,29 @@ class Split:
         chosen = np.flatnonzero((found >= 0) & (lengths[found] > 0) & (held.lengths > 0))
         targets = [np.unique(held.items[held.slice(u)]) for u in chosen.tolist()]
         return Cases(before.take(found[chosen]), targets)
+
+
+def split_for_training(
+    events: Events, hold_out: HoldOut, *, validation_users: int, seed: int = 0
+) -> Split:
+    """Hold out what training must not see, and what it validates on.
+
+    :param hold_out: for test: ``nothing``, each user's ``last-basket``, or their last event
+        (``leave-one-out``).
+    :param validation_users: so many users validate; with ``leave-one-out`` all do.
+    :param seed: another seed chooses other users.
+    :raises RequestError: if there is no such way to hold out.
+    """
+    if hold_out == "last-basket":
+        return leave_last_basket(events, validation_users=validation_users, seed=seed)
+    if hold_out == "leave-one-out":
+        return leave_one_out(events)
+    if hold_out != "nothing":
+        raise RequestError(
+            f"hold_out is {hold_out!r}; expected 'nothing', 'last-basket' or 'leave-one-out'. "
+            "Choose one of them."
+        )
+    return validate_last_basket(events, users=validation_users, seed=seed)
 
 
 def leave_one_out(events: Events) -> Split:
