@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from p5rec.evaluation.metrics import evaluate_ranking
-from p5rec.evaluation.sasrec_training import Examples, Loss, State, Training
+from p5rec.evaluation.sasrec_training import Examples, Loss, Training
 from p5rec.evaluation.scored import Arrays, Floats, ScoringModel, needs_extra
 from p5rec.model.dropout import use_cheap_dropout
+from p5rec.model.weight_average import Weights
 
 if TYPE_CHECKING:
     from p5rec.data.events import Histories
@@ -137,7 +138,7 @@ class SASRec(ScoringModel):
         self.begin(histories, n_items)
         self.go_on(self._settings["minutes"], last=True)
 
-    def _figure_of(self, weights: State) -> float:
+    def _figure_of(self, weights: Weights) -> float:
         assert self.validation is not None
         self._network.load_state_dict(weights)
         ranked = self.rank(self.validation.histories, k=10)

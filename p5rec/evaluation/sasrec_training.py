@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from p5rec.model.weight_average import WeightAverage, Weights, copied
+
 if TYPE_CHECKING:
     from p5rec.data.events import Histories
     from p5rec.model.dropout import RandomBytes
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 Loss = Literal["softmax", "sampled"]
 Examples = Literal["every", "prefix"]
 Ints = npt.NDArray[np.int64]
-State = dict[str, Tensor]
-Validate = Callable[[State], float]
+Validate = Callable[[Weights], float]
 
 POSITIONS = 8192
 """At most so many positions in a batch."""
@@ -65,9 +66,9 @@ class Training:
         self._stream = self._batches.endless(rng)
         self._drawing = torch.Generator().manual_seed(settings["seed"])
         self._optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.98))
-        self._average = copied(network)
+        self._average = WeightAverage(network.state_dict(), AVERAGED)
         self._step, self._seconds = 0, 0.0
-        self.kept = copied(network)
+        self.kept = copied(network.state_dict())
         self.curve: list[dict[str, float]] = []
 
     @property
@@ -103,7 +104,7 @@ class Training:
                 return
             if not last and self._stalled(validated - improved, worse):
                 self._network.load_state_dict(self.kept)
-                self._average = copied(self._network)
+                self._average = WeightAverage(self.kept, AVERAGED)
                 return
 
     def _stalled(self, seconds: float, worse: int) -> bool:
@@ -113,15 +114,15 @@ class Training:
     def _kept_better(self) -> bool:
         """Validate the averaged weights, and keep them if none were better."""
         if self._validate is None:
-            self.kept = self._average
+            self.kept = self._average.weights
             return True
         epochs = self._step / max(len(self._batches), 1)
-        figure = self._validate(self._average)
+        figure = self._validate(self._average.weights)
         better = figure > self.best or not self.curve
         point = {"epoch": round(epochs, 2), "seconds": round(self._seconds, 1), "ndcg@10": figure}
         self.curve.append(point)
         if better:
-            self.kept = {name: weights.clone() for name, weights in self._average.items()}
+            self.kept = copied(self._average.weights)
         return better
 
     def _learn(self, rows: Tensor, falling: float) -> None:
@@ -140,7 +141,7 @@ class Training:
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._step += 1
-        self._take_in_weights()
+        self._average.update(self._network.state_dict(), self._step)
 
     def _loss(self, hidden: Tensor, wanted: Tensor, table: Tensor) -> Tensor:
         if self._settings["loss"] == "softmax":
@@ -152,13 +153,6 @@ class Training:
         target = (hidden * table[wanted]).sum(1, keepdim=True)
         logits = torch.cat([target, others], dim=1)
         return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64))
-
-    @torch.no_grad()
-    def _take_in_weights(self) -> None:
-        # The first weights are forgotten sooner than the decay says.
-        stays = min(AVERAGED, (1 + self._step) / (10 + self._step))
-        for name, weights in self._network.state_dict().items():
-            self._average[name].lerp_(weights, 1 - stays)
 
 
 class Batches:
@@ -210,8 +204,3 @@ class Batches:
             cuts.append((start, stop))
             start = stop
         return cuts
-
-
-def copied(network: torch.nn.Module) -> State:
-    """The weights of a network, copied."""
-    return {name: weights.detach().clone() for name, weights in network.state_dict().items()}

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from p5rec.errors import TrainingError
+from p5rec.training.weights import trainable
 
 FILE = "training.safetensors"
 
@@ -38,11 +39,6 @@ class Progress:
     finished: bool = False
 
 
-def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that training changes, by name."""
-    return {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
-
-
 def save_checkpoint(
     folder: Path,
     progress: Progress,
@@ -53,7 +49,6 @@ def save_checkpoint(
     """Write the run's state beside the old one, then put it in its place.
 
     :param kept: further tensors of the run, by name, such as the best weights so far.
-
     :raises TrainingError: if the folder cannot be written.
     """
     names = {id(weight): name for name, weight in trainable(module).items()}

@@ -19,12 +19,13 @@ from torch.optim import AdamW
 from p5rec.errors import TrainingError
 from p5rec.model.dropout import RandomBytes
 from p5rec.model.recipe import Task, Training
+from p5rec.model.weight_average import WeightAverage, Weights, copied
 from p5rec.progress import Bar
-from p5rec.training.averaging import WeightAverage, put
 from p5rec.training.batch import Examples
-from p5rec.training.checkpoint import Progress, load_checkpoint, save_checkpoint, trainable
+from p5rec.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from p5rec.training.objective import Objective
 from p5rec.training.schedule import MAIN_TASK, WRITTEN_TASKS, Step, epoch_steps
+from p5rec.training.weights import in_place, put, trainable
 
 SECONDS_BETWEEN_SAVES = 60.0
 NOTE_EVERY = 20
@@ -92,8 +93,8 @@ class _Trainer:
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
         )
         self._objective, self._prepared = self._accelerator.prepare(run.objective, self._optimizer)
-        self._average = WeightAverage(run.objective, run.settings.average)
-        self._best: dict[str, Tensor] = {}
+        self._average = WeightAverage(trainable(run.objective), run.settings.average)
+        self._best: Weights = {}
         self._losses: list[float] = []
         self.progress = Progress(signature=run.signature)
 
@@ -193,7 +194,7 @@ class _Trainer:
         self._accelerator.clip_grad_norm_(self._objective.parameters(), run.settings.clip)
         self._prepared.step()
         self._prepared.zero_grad(set_to_none=True)
-        self._average.update(number)
+        self._average.update(trainable(run.objective), number)
         self._note(step.task, value, fraction)
 
     def _note(self, task: str, loss: float, fraction: float) -> None:
@@ -218,7 +219,7 @@ class _Trainer:
         if self._run.validate is None:
             return
         self._run.objective.eval()
-        with self._average.in_place():
+        with in_place(self._run.objective, self._average.weights):
             score = self._run.validate()
         progress.curve.append({"step": progress.step, "ndcg@10": score})
         progress.since_best += 1
@@ -226,7 +227,7 @@ class _Trainer:
             progress.best, progress.since_best = score, 0
         if score >= progress.best * (1 - self._run.settings.tolerance):
             progress.best_step = progress.step
-            self._best = {name: value.clone() for name, value in self._average.weights.items()}
+            self._best = copied(self._average.weights)
 
     def _done_early(self) -> bool:
         minutes, run = self.progress.seconds / 60, self._run

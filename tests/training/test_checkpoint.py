@@ -12,7 +12,8 @@ from torch.optim import AdamW
 
 from p5rec.errors import TrainingError
 from p5rec.training import checkpoint
-from p5rec.training.checkpoint import FILE, Progress, load_checkpoint, save_checkpoint, trainable
+from p5rec.training.checkpoint import FILE, Progress, load_checkpoint, save_checkpoint
+from p5rec.training.weights import trainable
 
 
 def made(seed):

@@ -7,7 +7,6 @@ from tiny_worlds import grocery_world
 from p5rec.decoding.history_index import HistoryIndex
 from p5rec.model.recipe import Prompting
 from p5rec.progress import SILENT
-from p5rec.training.checkpoint import trainable
 from p5rec.training.language_examples import (
     ExplanationExamples,
     ItemTextExamples,
@@ -19,6 +18,7 @@ from p5rec.training.objective import Objective
 from p5rec.training.prior_examples import PriorExamples
 from p5rec.training.request_examples import RequestExamples
 from p5rec.training.sessions import Sessions
+from p5rec.training.weights import trainable
 
 
 def next_items(
