@@ -40,7 +40,8 @@ class Run:
     :param folder: where the state is kept so that it can be resumed; None keeps nothing.
     :param signature: says what run it is; a state with another signature is not resumed.
     :param max_minutes: training stops when so much time is spent, earlier parts of a resumed run
-        included.
+        included; where the epochs would take longer, the learning rate falls and validation comes
+        by the clock.
     """
 
     objective: Objective
@@ -116,8 +117,9 @@ class _Trainer:
         begun = saved = time.monotonic()
         spent = self.progress.seconds
         for step, fraction, fraction_after in self._remaining():
-            self._step(step, fraction)
-            self._validate_if_due(fraction_after)
+            self._step(step, self._done(fraction))
+            self.progress.seconds = spent + time.monotonic() - begun
+            self._validate_if_due(self._done(fraction_after))
             now = time.monotonic()
             self.progress.seconds = spent + now - begun
             stop = self._done_early()
@@ -137,8 +139,15 @@ class _Trainer:
         put(self._run.objective, self._best or self._average.weights)
         self._run.objective.eval()
 
+    def _done(self, by_epochs: float) -> float:
+        """The share of the run that is done, by epochs or by the clock, whichever ends it first."""
+        if self._run.max_minutes is None:
+            return by_epochs
+        by_clock = self.progress.seconds / max(60 * self._run.max_minutes, 1e-9)
+        return max(by_epochs, min(by_clock, 1.0))
+
     def _remaining(self) -> Iterator[tuple[Step, float, float]]:
-        """The steps still to make, each with the shares of the run done before and after it.
+        """The steps still to make, each with the shares of the epochs done before and after it.
 
         Progress counts a step as made once it was yielded. On several devices each process takes
         its own step of every round.

@@ -1,6 +1,7 @@
 """The training loop: kill, interrupt, resume, stop early, diverge, and learn."""
 
 import dataclasses
+import itertools
 import math
 import os
 import signal
@@ -257,6 +258,20 @@ def test_it_stops_when_time_is_out(minutes):
     _, run = make_run()
     progress = go(dataclasses.replace(run, max_minutes=minutes))
     assert (progress.step, progress.finished) == (1, True)
+
+
+def test_a_run_that_the_clock_ends_cools_down_and_validates_by_the_clock(monkeypatch):
+    told, ticks = [], itertools.count()
+    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr(
+        loop, "learning_rate_factor", lambda done, warmup: told.append(done) or 1 - done
+    )
+    run, validate = scripted_run(0.1, 0.2, 0.3, validations=3, patience=5, epochs=50)
+    progress = go(dataclasses.replace(run, max_minutes=0.5))
+    assert len(validate.seen) == 3
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (pytest.approx(0, abs=0.1), pytest.approx(1, abs=0.1))
+    assert progress.step < 30
 
 
 def test_part_of_an_epoch_is_trained_in_part():
