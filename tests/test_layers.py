@@ -18,12 +18,13 @@ PACKAGE = Path(p5rec.__file__).parent
 
 # Room -> the rooms that it may import, or single modules of them. A room is a folder or a file
 # directly under p5rec/. What is not said is not allowed, and a new room needs a line.
-FLOOR = {"errors", "resources", "progress"}
+FLOOR = {"errors", "hints", "resources", "progress"}
 GROUND = FLOOR | {"data", "ids", "prompting"}
 MIDDLE = GROUND | {"model", "decoding"}
 UPPER = MIDDLE | {"training", "language", "evaluation"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "hints": {"errors"},
     "resources": {"errors"},
     "progress": set(),
     "data": FLOOR,
@@ -52,7 +53,7 @@ ALLOWED: dict[str, set[str]] = {
     "__init__": UPPER | {"recommendations", "recommender"},
 }
 
-TORCH_FREE_ROOMS = ("errors", "resources", "data", "ids", "prompting")
+TORCH_FREE_ROOMS = ("errors", "hints", "resources", "data", "ids", "prompting")
 TORCH_FREE_MODULES = (
     *("evaluation.metrics", "evaluation.baselines", "evaluation.significance"),
     *("evaluation.ids_assessment", "evaluation.ids_report"),

@@ -14,6 +14,7 @@ from p5rec.data.events import Events
 from p5rec.data.sources import Source, complete_journey, folder
 from p5rec.data.splits import Split, split_for_training
 from p5rec.errors import RecipeError, RequestError
+from p5rec.hints import did_you_mean
 from p5rec.model.recipe import Recipe
 
 Rival = Literal["popularity", "own-frequency", "own-recent", "item-knn", "ials", "sasrec"]
@@ -65,9 +66,10 @@ class Suite(BaseModel):
         elif path.suffix == ".toml" and path.is_file():
             text, name = path.read_text(encoding="utf-8"), path.stem
         else:
+            hint = did_you_mean(str(name_or_path), shipped)
             raise RequestError(
-                f"there is no suite {str(name_or_path)!r}. Known: {', '.join(shipped)}; or give "
-                "the path of a .toml file."
+                f"there is no suite {str(name_or_path)!r}.{hint} Known: {', '.join(shipped)}; or "
+                "give the path of a .toml file."
             )
         try:
             return cls.model_validate({**tomllib.loads(text), "name": name})

@@ -12,11 +12,11 @@ from p5rec.data.arrays import is_list, is_plain, is_text, strings
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import CANONICAL, Events
 from p5rec.data.inspection import Inspection, PathLike, Policy, check_policy, write_quarantine
-from p5rec.data.tables import did_you_mean
 from p5rec.data.texts import fit_to_show, plural, shorten
 from p5rec.data.times import times
 from p5rec.data.values import by_value, ids, mask_of, numbers, whole_numbers
 from p5rec.errors import DataError, Problem
+from p5rec.hints import did_you_mean
 
 Convert = Callable[[Inspection, str], pa.ChunkedArray | None]
 _SAME_EVENT = ("user_id", "item_id", "timestamp", "position", "session_id", "behaviour")

@@ -11,9 +11,10 @@ from p5rec.data.checks import check_against, check_catalogue, check_events, chec
 from p5rec.data.events import CANONICAL, Events
 from p5rec.data.inspection import Inspection, PathLike, Policy, check_policy
 from p5rec.data.reading import Reading, refused
-from p5rec.data.tables import Source, did_you_mean, read
+from p5rec.data.tables import Source, read
 from p5rec.data.users import Users
 from p5rec.errors import DataError, Problem
+from p5rec.hints import did_you_mean
 
 __all__ = [
     "catalogue_of",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from p5rec.data.files import read_file
 from p5rec.data.reading import Reading, Unread, refused, whole
 from p5rec.data.texts import undecodable
 from p5rec.errors import DataError, Problem
+from p5rec.hints import did_you_mean
 
 Source = Any
 """A path, or a pandas, polars, pyarrow or Hugging Face table."""
@@ -70,21 +70,6 @@ def name_of(source: Source) -> str:
 def unread_problem(name: str, entry: Any) -> Problem:  # noqa: ANN401 (an Unread)
     """The problem that an unreadable row is."""
     return Problem(name, entry.message, entry.fix, entry.row, None, entry.text[:80])
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint that names the most similar known name, or "".
-
-    >>> did_you_mean("user_id", ["UserId", "price"])
-    " Did you mean 'UserId'?"
-    """
-    plain = {_plain(candidate): candidate for candidate in known}
-    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.7)
-    return f" Did you mean {plain[close[0]]!r}?" if close else ""
-
-
-def _plain(name: str) -> str:
-    return "".join(filter(str.isalnum, name)).casefold()
 
 
 def _frame(source: Source, name: str) -> pa.Table:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from torch import Tensor
 from p5rec import resources
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.errors import BundleError
+from p5rec.hints import did_you_mean
 from p5rec.ids.semantic_ids import SemanticIDs
 from p5rec.model.bundle import open_bundle, writing_bundle
 from p5rec.model.recipe import Recipe
@@ -82,8 +82,7 @@ def find_adapter(name_or_path: str | Path) -> Path:
         return resources.trained_folder(str(name_or_path))
     path = Path(name_or_path)
     if not path.is_dir():
-        near = get_close_matches(str(name_or_path), shipped, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(str(name_or_path), shipped)
         raise BundleError(
             f"there is no adapter {str(name_or_path)!r}.{hint} Known: "
             f"{', '.join(shipped) or 'none'}; or give the folder that save_adapter wrote."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Literal, Never
 
@@ -19,6 +18,7 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.decoding.filter_expression import Value
 from p5rec.decoding.node_mask import Mask
 from p5rec.errors import RequestError
+from p5rec.hints import did_you_mean
 
 Kind = Literal["number", "truth", "text", "categories"]
 
@@ -87,7 +87,7 @@ class Columns:
         if attribute not in self.kinds:
             known = sorted([*self.kinds, "item"])
             raise RequestError(
-                f"the catalogue has no attribute {attribute!r}.{nearest(attribute, known)} "
+                f"the catalogue has no attribute {attribute!r}.{did_you_mean(attribute, known)} "
                 f"Known: {', '.join(known)}."
             )
         return self.kinds[attribute]
@@ -148,29 +148,20 @@ def rows_of(catalogue: Catalogue, item_ids: Sequence[Value]) -> NDArray[np.int64
     rows = catalogue.rows_of([str(item) for item in item_ids])
     if (rows < 0).any():
         missing = str(item_ids[int(np.flatnonzero(rows < 0)[0])])
-        near = nearest(missing, catalogue.item_ids)
+        hint = did_you_mean(missing, catalogue.item_ids)
         raise RequestError(
-            f"item {missing!r} is not in the catalogue.{near} Leave it out, or use ids such as "
+            f"item {missing!r} is not in the catalogue.{hint} Leave it out, or use ids such as "
             f"{catalogue.item_ids[0]!r}."
         )
     return rows
-
-
-def nearest(given: str, known: Sequence[str]) -> str:
-    """`` Did you mean …?`` with the most alike of ``known``, or nothing."""
-    folded = given.casefold()
-    alike = [name for name in known if name.casefold() == folded]
-    # Comparing with each of very many would take longer than the request is worth.
-    alike = alike or get_close_matches(given, known[:20_000], n=1)
-    return f" Did you mean {alike[0]!r}?" if alike else ""
 
 
 def refuse_value(attribute: str, value: str, known: Sequence[str]) -> Never:
     """No item has this value."""
     shown = ", ".join(map(repr, known[:3]))
     raise RequestError(
-        f"no item has {attribute} {value!r}.{nearest(value, known)} Use a value of the catalogue, "
-        f"such as {shown}."
+        f"no item has {attribute} {value!r}.{did_you_mean(value, known)} Use a value of the "
+        f"catalogue, such as {shown}."
     )
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from p5rec.decoding.choosing import Best, Capped, Chooser, Drawn, Greedy
-from p5rec.decoding.filter_columns import nearest
 from p5rec.decoding.trie import Trie
 from p5rec.errors import RequestError
+from p5rec.hints import did_you_mean
 
 Kind = Literal["beam", "greedy", "sample"]
 MOST_BEAMS = 10_000
@@ -160,7 +160,8 @@ def strategy_of(given: str | Strategy | None) -> Strategy:
     if given not in PRESETS:
         names = [*PRESETS, AUTO]
         raise RequestError(
-            f"there is no strategy {given!r}.{nearest(given, names)} Known: {', '.join(names)}."
+            f"there is no strategy {given!r}.{did_you_mean(given, names)} Known: "
+            f"{', '.join(names)}."
         )
     return PRESETS[given]
 

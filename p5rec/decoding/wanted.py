@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import reduce
 from typing import TypedDict
 
@@ -25,6 +24,7 @@ from p5rec.decoding.strategies import (
     with_beams,
 )
 from p5rec.errors import RequestError
+from p5rec.hints import check_keywords
 from p5rec.model.prompt_batch import EncodedPrompt
 
 IntArray = NDArray[np.int64]
@@ -126,7 +126,7 @@ class Plan:
         :param prompts: one a history, in place of its own.
         :param denied: rows that no history may get.
         """
-        _check_keys(wanted)
+        check_keywords(wanted, Wanted.__annotations__)
         self._filters = filters
         self._histories = histories
         self._exclude_history = wanted.get("exclude_history", False)
@@ -214,17 +214,6 @@ def _conditions(wanted: Wanted, filters: Filters, n_requests: int) -> list[Expre
         own = read[one] if isinstance(one, str) else one
         found.append(own & hard if own is not None and hard is not None else own or hard)
     return found
-
-
-def _check_keys(wanted: Wanted) -> None:
-    """Refuse what nobody knows: a word that is passed over would be an answer to something else."""
-    for key in sorted(wanted.keys() - Wanted.__annotations__.keys()):
-        near = get_close_matches(key, Wanted.__annotations__, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise RequestError(
-            f"there is no keyword {key!r}.{hint} Expected some of "
-            f"{', '.join(Wanted.__annotations__)}. Change or leave it out."
-        )
 
 
 def _listed(name: str, items: Sequence[str]) -> Sequence[str]:

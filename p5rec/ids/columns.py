@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.errors import SemanticIDError
+from p5rec.hints import did_you_mean
 from p5rec.ids.semantic_ids import LEAF_LEVEL
 from p5rec.ids.words import comparable, in_words, tidy
 
@@ -113,8 +113,7 @@ def default_levels(catalogue: Catalogue) -> list[str]:
 def _unknown(level: str, known: Sequence[str]) -> str:
     if level == "item_id":
         return "level 'item_id' cannot be used: semantic IDs must not depend on item ids."
-    close = difflib.get_close_matches(level, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else " Choose among these."
+    hint = did_you_mean(level, known) or " Choose among these."
     return f"level {level!r} is not in the catalogue. Known: {', '.join(known) or 'none'}.{hint}"
 
 

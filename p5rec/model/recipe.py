@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +20,7 @@ from pydantic import (
 
 from p5rec import resources
 from p5rec.errors import RecipeError, SemanticIDError
+from p5rec.hints import did_you_mean
 from p5rec.ids.scheme import Kind, Leaves, Scheme, VectorKind
 from p5rec.prompting.placeholders import Task as PromptedTask
 
@@ -300,8 +300,7 @@ class Recipe(_Section):
             return cls.from_toml(resources.read("adapters", str(name_or_path)), str(name_or_path))
         path = Path(name_or_path)
         if path.suffix != ".toml":
-            near = get_close_matches(str(name_or_path), shipped, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(str(name_or_path), shipped)
             raise RecipeError(
                 f"there is no recipe {str(name_or_path)!r}.{hint} Known: {', '.join(shipped)}; "
                 "or give the path of a .toml file."

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from string import Formatter
 from typing import Literal as OneOf
@@ -88,16 +86,6 @@ def known(task: Task) -> list[str]:
     """
     shapes = SHAPES[task]
     return sorted(frozenset().union(*(shape.allowed | {shape.target} for shape in shapes)))
-
-
-def did_you_mean(name: str, candidates: Iterable[str], form: str = "{}") -> str:
-    """A closing question for an error message, or nothing where no candidate is near.
-
-    >>> did_you_mean("histroy", ["history", "item"], form="{{{}}}")
-    ' Did you mean {history}?'
-    """
-    close = difflib.get_close_matches(name, list(candidates), n=1)
-    return f" Did you mean {form.format(close[0])}?" if close else ""
 
 
 def parse(text: str) -> tuple[Part, ...]:

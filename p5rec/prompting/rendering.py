@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from p5rec.errors import RequestError
-from p5rec.prompting.placeholders import KINDS, Part, Placeholder, Value, did_you_mean, known
+from p5rec.hints import did_you_mean
+from p5rec.prompting.placeholders import KINDS, Part, Placeholder, Value, known
 from p5rec.prompting.segments import Attribute, ItemRef, Prompt, Segment, UntrustedText
 from p5rec.prompting.templates import Template
 

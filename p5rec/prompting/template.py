@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from p5rec.errors import TemplateError
+from p5rec.hints import did_you_mean
 from p5rec.prompting.placeholders import (
     SHAPES,
     TASKS,
@@ -14,7 +15,6 @@ from p5rec.prompting.placeholders import (
     Shape,
     Task,
     check_plain,
-    did_you_mean,
     known,
     parse,
 )

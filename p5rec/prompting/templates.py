@@ -9,7 +9,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from p5rec.errors import TemplateError
-from p5rec.prompting.placeholders import SHAPES, TASKS, Task, did_you_mean
+from p5rec.hints import did_you_mean
+from p5rec.prompting.placeholders import SHAPES, TASKS, Task
 from p5rec.prompting.template import Template
 from p5rec.resources import folder as shipped_folder
 

@@ -66,7 +66,7 @@ def test_the_prompt_needs_no_answer():
         (WISH, {"item": 3}, "is a int. Expected an ItemRef"),
         (WISH, {"item": [ItemRef(3)]}, "is a list. Expected an ItemRef"),
         (WISH, {"item": UntrustedText("<item_3>")}, "Expected an ItemRef"),
-        (WISH, {"requst": UntrustedText("tea")}, "Did you mean request?"),
+        (WISH, {"requst": UntrustedText("tea")}, "Did you mean 'request'?"),
         (ABOUT, {}, "has no value 'request'"),
     ],
 )

@@ -68,8 +68,8 @@ def test_a_good_file_loads():
         (("seen = true", 'seen = "yes"'), "template 1: seen = 'yes' is not a bool"),
         (("seen = true", "seen = 1"), "template 1: seen = 1 is not a bool"),
         (("seen", "sene"), "unknown key 'sene'. Known: name, seen, source, target. "
-         "Did you mean seen?"),
-        (('task = "next_item"', 'task = "next_itm"'), "Did you mean next_item?"),
+         "Did you mean 'seen'?"),
+        (('task = "next_item"', 'task = "next_itm"'), "Did you mean 'next_item'?"),
         (('task = "next_item"', 'task = ["next_item"]'), "unknown task"),
         (('task = "next_item"', ""), "the key 'task' is missing"),
         (("[[template]]", "[template]"), "not a list of tables"),
@@ -149,7 +149,7 @@ def test_of_chooses_by_wording_answer_and_values():
 def test_get_suggests_a_name():
     shipped = load_templates()
     assert shipped.get("request", "wanted").name == "wanted"
-    with pytest.raises(TemplateError, match=r"Did you mean wanted\?"):
+    with pytest.raises(TemplateError, match=r"Did you mean 'wanted'\?"):
         shipped.get("request", "wnated")
 
 
