@@ -18,6 +18,7 @@ from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.wanted import Plan, Wanted
 from p5rec.errors import RequestError
 from p5rec.language.explain import Explainer
+from p5rec.language.explanation_tools import Tools
 from p5rec.language.matching import lean_of
 from p5rec.language.request_prompt import request_prompts
 from p5rec.language.requests import Request, ShopWords, denied_rows
@@ -66,16 +67,16 @@ class Answers:
     def explainer(self) -> Explainer:
         """Tells why an item fits a history."""
         model, told = self.model, self.model.recipe.prompting
-        return Explainer(
+        tools = Tools(
             self.ranker,
             self.catalogue,
             model.templates,
             end=model.encoder.end,
             verb=told.verb,
-            language=told.language,
             names=told.names,
-            wording=None if model.wording is None else Wording.from_dict(model.wording),
         )
+        wording = None if model.wording is None else Wording.from_dict(model.wording)
+        return Explainer(tools, language=told.language, wording=wording)
 
     def recommend(
         self,

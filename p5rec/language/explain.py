@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Unpack
 
-from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
-from p5rec.decoding.next_item import NextItemRanker
 from p5rec.errors import RequestError
+from p5rec.hints import check_keywords
 from p5rec.language.domain_writer import DomainWriter
 from p5rec.language.evidence import measure_evidence
 from p5rec.language.explanation import Explanation
@@ -21,7 +21,6 @@ from p5rec.language.free_writer import FreeWriter
 from p5rec.language.phrases import load_phrases
 from p5rec.language.statement_writer import StatementWriter
 from p5rec.language.wording import Wording
-from p5rec.prompting.templates import TemplateSet
 
 IntArray = NDArray[np.int64]
 Generate = bool | Literal["freely"]
@@ -49,35 +48,59 @@ class HowToExplain(TypedDict, total=False):
     about: str | Sequence[str]
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked for, checked, and where nothing was said, what then holds."""
+
+    generate: Generate
+    sentences: int
+    language: str
+    about: str | Sequence[str]
+
+    @classmethod
+    def of(cls, how: HowToExplain, language: str) -> _Asked:
+        check_keywords(how, HowToExplain.__annotations__)
+        asked = cls(
+            how.get("generate", True),
+            how.get("sentences", SENTENCES),
+            how.get("language") or language,
+            how.get("about", ""),
+        )
+        if asked.sentences < 1:
+            raise RequestError(
+                f"{asked.sentences} sentences were asked for; expected at least 1. Ask for some."
+            )
+        load_phrases(asked.language)
+        return asked
+
+    def of_each(self, n_pairs: int) -> list[str]:
+        """What is known of the person of each pair of history and item."""
+        if isinstance(self.about, str):
+            return [self.about] * n_pairs
+        if len(self.about) != n_pairs:
+            raise RequestError(
+                f"about has {len(self.about)} texts for {n_pairs} pairs of history and item. Give "
+                "one text for all, or one for each."
+            )
+        return list(self.about)
+
+
 class Explainer:
     """Explains items to the people they are suggested to; each sentence is checked.
 
-    Templates, ``end``, ``verb`` and ``names`` are those of :class:`Tools`.
-
     :param language: that of the explanations that the model learnt from.
     :param wording: what was learnt from reference explanations, if there were any.
-    :raises TemplateError: if there is no template to explain with.
+    :raises TemplateError: if there is a wording and no template to write with it.
     """
 
     def __init__(
-        self,
-        ranker: NextItemRanker,
-        catalogue: Catalogue,
-        templates: TemplateSet,
-        *,
-        end: int,
-        verb: str = "chose",
-        language: str = "en",
-        names: bool = False,
-        wording: Wording | None = None,
+        self, tools: Tools, *, language: str = "en", wording: Wording | None = None
     ) -> None:
+        self._tools = tools
         self._language = language
-        self._tools = Tools(ranker, catalogue, templates, end=end, verb=verb, names=names)
-        self._statements = StatementWriter(self._tools)
-        self._free = FreeWriter(self._tools, self._statements)
-        self._domain = (
-            None if wording is None else DomainWriter(ranker, catalogue, templates, wording, end)
-        )
+        self._statements = StatementWriter(tools)
+        self._free = FreeWriter(tools, self._statements)
+        self._domain = None if wording is None else DomainWriter(tools, wording, self._statements)
 
     def explain(
         self, histories: Histories, items: IntArray, **how: Unpack[HowToExplain]
@@ -85,21 +108,17 @@ class Explainer:
         """Why ``items[u]`` is suggested after history ``u``.
 
         :param items: catalogue rows, ``int64[U]``; one history may come with several items.
-        :raises RequestError: if there is no such language, or less than one sentence is wanted.
+        :raises RequestError: if there is no such language or keyword, less than one sentence is
+            wanted, or ``about`` has another length than ``items``.
         """
-        cases = self._cases(histories, items, how)
-        generate = how.get("generate", True)
-        if generate == "freely":
+        asked = _Asked.of(how, self._language)
+        cases = self._cases(histories, items, asked)
+        if asked.generate == "freely":
             return self._free.explain(cases)
-        domain = self._speaks(how)
-        if domain is None:
-            return self._statements.explain(cases, choose=generate)
-        worded = domain.explain(
-            [(case.evidence, case.about) for case in cases],
-            sentences=how.get("sentences", SENTENCES),
-        )
-        plain = self._statements.explain(cases, choose=False)
-        return [one or other for one, other in zip(worded, plain, strict=True)]
+        domain = self._domain_writer(asked)
+        if domain is not None:
+            return domain.explain(cases)
+        return self._statements.explain(cases, choose=asked.generate)
 
     def stream(
         self, histories: Histories, items: IntArray, **how: Unpack[HowToExplain]
@@ -110,13 +129,13 @@ class Explainer:
         What is written ``freely`` comes sentence by sentence, each after its check. Text that no
         model writes token by token comes in one piece. The pieces put together are the text.
         """
-        generate = how.get("generate", True)
-        if generate is True and self._speaks(how) is None:
-            (case,) = self._cases(histories, items, how)
+        asked = _Asked.of(how, self._language)
+        if asked.generate is True and self._domain_writer(asked) is None:
+            (case,) = self._cases(histories, items, asked)
             yield from self._statements.stream(case)
             return
-        if generate == "freely":
-            (case,) = self._cases(histories, items, how)
+        if asked.generate == "freely":
+            (case,) = self._cases(histories, items, asked)
             if case.evidence.events:
                 yield from self._free.stream(case)
                 return
@@ -124,24 +143,22 @@ class Explainer:
         yield whole.text
         yield whole
 
-    def _speaks(self, how: HowToExplain) -> DomainWriter | None:
+    def _domain_writer(self, asked: _Asked) -> DomainWriter | None:
         """What writes in the words of the domain, where that is what is wanted."""
-        spoken = how.get("language") or self._language
-        wanted = how.get("generate", True) is True and spoken == self._language
+        wanted = asked.generate is True and asked.language == self._language
         return self._domain if wanted else None
 
-    def _cases(self, histories: Histories, items: IntArray, how: HowToExplain) -> list[Case]:
-        sentences, about = how.get("sentences", SENTENCES), how.get("about", "")
-        if sentences < 1:
-            raise RequestError(
-                f"{sentences} sentences were asked for; expected at least 1. Ask for some."
-            )
-        language = how.get("language") or self._language
-        load_phrases(language)
+    def _cases(self, histories: Histories, items: IntArray, asked: _Asked) -> list[Case]:
         wanted = np.asarray(items, dtype=np.int64)
+        about = asked.of_each(len(wanted))
         found = measure_evidence(self._tools.ranker, histories, wanted, self._tools.catalogue)
-        known = [about] * len(found) if isinstance(about, str) else list(about)
         return [
-            Case(evidence, histories.items[histories.slice(user)], sentences, language, told)
-            for user, (evidence, told) in enumerate(zip(found, known, strict=True))
+            Case(
+                evidence,
+                histories.items[histories.slice(user)],
+                asked.sentences,
+                asked.language,
+                told,
+            )
+            for user, (evidence, told) in enumerate(zip(found, about, strict=True))
         ]

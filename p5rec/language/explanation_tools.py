@@ -53,11 +53,12 @@ class Tools:
         templates: TemplateSet,
         *,
         end: int,
-        verb: str,
-        names: bool,
+        verb: str = "chose",
+        names: bool = False,
     ) -> None:
         self.ranker = ranker
         self.catalogue = catalogue
+        self.templates = templates
         self.end = end
         self.verb = verb
         self._template = explanation_templates(templates, names=names)[0]

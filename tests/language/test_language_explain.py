@@ -21,6 +21,7 @@ from p5rec.ids.semantic_ids import SemanticIDs
 from p5rec.language import free_writer, statement_writer
 from p5rec.language.evidence import measure_evidence, without
 from p5rec.language.explain import Explainer
+from p5rec.language.explanation_tools import Tools
 from p5rec.language.faithfulness import measure_faithfulness
 from p5rec.language.generate import write
 from p5rec.language.phrases import load_phrases
@@ -92,6 +93,10 @@ def tiny(request: pytest.FixtureRequest) -> Tiny:
 def histories(*users: list[int]) -> Histories:
     events = [[SHOP.item_ids[row] for row in user] for user in users]
     return Histories.from_events(events, SHOP)[0]
+
+
+def tools_of(tiny: Tiny) -> Tools:
+    return Tools(tiny.ranker, SHOP, load_templates(), end=tiny.end)
 
 
 def test_weights_are_what_the_score_loses(tiny: Tiny) -> None:
@@ -218,7 +223,7 @@ def test_damaged_weights_are_an_error() -> None:
 
 
 def test_every_explanation_holds(tiny: Tiny) -> None:
-    explainer = Explainer(tiny.ranker, SHOP, load_templates(), end=tiny.end)
+    explainer = Explainer(tools_of(tiny))
     people = histories(HISTORY, [], HISTORY, [SOY])
     items = np.array([STRAWBERRY, OAT, GREEK, OAT])
     found = explainer.explain(people, items)
@@ -238,7 +243,7 @@ def test_every_explanation_holds(tiny: Tiny) -> None:
 
 
 def test_explaining_a_batch_gives_what_single_calls_give(gpt2: Tiny) -> None:
-    explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
+    explainer = Explainer(tools_of(gpt2))
     people, items = histories(HISTORY, [SOY, OAT]), np.array([STRAWBERRY, SOY])
     together = explainer.explain(people, items, generate=False)
     apart = [
@@ -251,7 +256,7 @@ def test_explaining_a_batch_gives_what_single_calls_give(gpt2: Tiny) -> None:
 def test_generated_sentences_that_hold_are_returned(
     gpt2: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
+    explainer = Explainer(tools_of(gpt2))
     text = "it is by chobani. it is by lindt."
     monkeypatch.setattr(free_writer, "write", lambda backbone, prompts, **_: [text])
     (explanation,) = explainer.explain(histories(HISTORY), np.array([GREEK]), generate="freely")
@@ -261,7 +266,7 @@ def test_generated_sentences_that_hold_are_returned(
 
 
 def test_with_nothing_to_say_it_says_so(gpt2: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
+    explainer = Explainer(tools_of(gpt2))
     untrue = Sentence("You chose Oatly.", "You chose Oatly.")
     monkeypatch.setattr(statement_writer, "statements", lambda *_, **__: iter([[untrue]]))
     (explanation,) = explainer.explain(histories([]), np.array([STRAWBERRY]))
@@ -270,7 +275,7 @@ def test_with_nothing_to_say_it_says_so(gpt2: Tiny, monkeypatch: pytest.MonkeyPa
 
 def test_a_template_for_explanations_is_needed(gpt2: Tiny) -> None:
     with pytest.raises(TemplateError, match="explanation"):
-        Explainer(gpt2.ranker, SHOP, TemplateSet(()), end=gpt2.end)
+        Tools(gpt2.ranker, SHOP, TemplateSet(()), end=gpt2.end)
 
 
 def test_groups_are_weighed_together(gpt2: Tiny) -> None:
@@ -310,7 +315,7 @@ def test_faithfulness_is_the_drop_without_what_is_named(gpt2: Tiny) -> None:
 
 @pytest.mark.parametrize("language", ["de", "es", "fr"])
 def test_explanations_in_another_language_have_claims_that_hold(tiny: Tiny, language: str) -> None:
-    explainer = Explainer(tiny.ranker, SHOP, load_templates(), end=tiny.end)
+    explainer = Explainer(tools_of(tiny))
     people, items = histories(HISTORY, [SOY]), np.array([GREEK, OAT])
     english = explainer.explain(people, items, generate=False)
     for generate in (True, False):
@@ -322,7 +327,7 @@ def test_explanations_in_another_language_have_claims_that_hold(tiny: Tiny, lang
 
 
 def test_as_many_sentences_as_asked_for(gpt2: Tiny) -> None:
-    explainer = Explainer(gpt2.ranker, SHOP, load_templates(), end=gpt2.end)
+    explainer = Explainer(tools_of(gpt2))
     for most in (1, 2, 3):
         (found,) = explainer.explain(
             histories(HISTORY), np.array([GREEK]), generate=False, sentences=most
@@ -332,3 +337,16 @@ def test_as_many_sentences_as_asked_for(gpt2: Tiny) -> None:
         explainer.explain(histories(HISTORY), np.array([GREEK]), sentences=0)
     with pytest.raises(RequestError, match="no phrases for the language 'xx'"):
         explainer.explain(histories(HISTORY), np.array([GREEK]), language="xx")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"sentence": 1}, "no keyword 'sentence'. Did you mean 'sentences'"),
+        ({"about": ["likes tea"]}, "about has 1 texts for 2 pairs"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(gpt2: Tiny, how: dict, message: str) -> None:
+    people, items = histories(HISTORY, [SOY]), np.array([GREEK, OAT])
+    with pytest.raises(RequestError, match=message):
+        Explainer(tools_of(gpt2)).explain(people, items, **how)
