@@ -12,7 +12,8 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.beam import Found
-from p5rec.decoding.filter_expression import Expression, parse_filter
+from p5rec.decoding.filter_expression import Expression
+from p5rec.decoding.filter_parser import parse_filter
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.wanted import Plan, Wanted

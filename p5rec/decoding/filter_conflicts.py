@@ -64,7 +64,7 @@ def contradiction(expression: Expression) -> str | None:
 
     Looks at the conditions that must all hold, one attribute at a time.
 
-    >>> from p5rec.decoding.filter_expression import parse_filter
+    >>> from p5rec.decoding.filter_parser import parse_filter
     >>> contradiction(parse_filter('price > 20 and brand == "Acme" and price <= 5'))
     'price > 20 and price <= 5'
     >>> contradiction(parse_filter("price > 20 or price <= 5")) is None

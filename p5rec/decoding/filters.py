@@ -24,8 +24,8 @@ from p5rec.decoding.filter_expression import (
     Under,
     Value,
     conjuncts,
-    parse_filter,
 )
+from p5rec.decoding.filter_parser import parse_filter
 from p5rec.decoding.node_mask import Mask, NodeMask
 from p5rec.decoding.trie import Trie
 from p5rec.errors import RequestError

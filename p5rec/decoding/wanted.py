@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from p5rec.data.events import Histories
 from p5rec.decoding.filter_columns import rows_of
-from p5rec.decoding.filter_expression import Comparison, Expression, Under, parse_filter
+from p5rec.decoding.filter_expression import Comparison, Expression, Under
+from p5rec.decoding.filter_parser import parse_filter
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.next_item import Selection
 from p5rec.decoding.strategies import (

@@ -20,8 +20,8 @@ from p5rec.decoding.filter_expression import (
     Not,
     Or,
     Under,
-    parse_filter,
 )
+from p5rec.decoding.filter_parser import parse_filter
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.node_mask import NodeMask
 from p5rec.decoding.trie import Trie
