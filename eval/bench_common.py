@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -16,6 +17,15 @@ from p5rec.benchmark.machine import circumstances, command_line
 RESULTS = Path(__file__).parent / "results"
 LANGUAGE = RESULTS / "language.json"
 """All that is measured of language, by several scripts."""
+
+
+def bench_parser(doc: str, out: Path) -> argparse.ArgumentParser:
+    """What a benchmark can be told; ``doc`` begins with what it measures."""
+    parser = argparse.ArgumentParser(description=doc.split("\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="smaller, to see that it runs")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=out)
+    return parser
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:

@@ -17,7 +17,6 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -26,6 +25,7 @@ import numpy as np
 import torch
 from bench_common import (
     RESULTS,
+    bench_parser,
     in_own_process,
     machine,
     once,
@@ -53,7 +53,7 @@ from p5rec.decoding.following import Following
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.trie import Trie
-from p5rec.model.base_models import make_mini
+from p5rec.model.minis import make_mini
 from p5rec.model.prompt_batch import PromptBatch
 from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.model.recipe import Recipe
@@ -369,10 +369,7 @@ def measure(options: argparse.Namespace) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--quick", action="store_true", help="smaller, to see that it runs")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=RESULTS / "decoder.json")
+    parser = bench_parser(__doc__, RESULTS / "decoder.json")
     parser.add_argument("--grown", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -27,6 +27,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 from bench_common import (
     RESULTS,
+    bench_parser,
     in_own_process,
     machine,
     once,
@@ -270,11 +271,8 @@ def measure(options: argparse.Namespace) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = bench_parser(__doc__, RESULTS / "ids.json")
     parser.add_argument("--data", type=Path, help="folder of the data sets")
-    parser.add_argument("--quick", action="store_true", help="smaller, to see that it runs")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=RESULTS / "ids.json")
     parser.add_argument("--million", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     with threadpool_limits(options.threads):

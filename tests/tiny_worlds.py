@@ -18,8 +18,9 @@ from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.trie import Trie
 from p5rec.ids.attributes import fit_attribute_ids
 from p5rec.ids.semantic_ids import SemanticIDs
-from p5rec.model.base_models import BaseModel, load_base, make_mini
+from p5rec.model.base_models import BaseModel, load_base
 from p5rec.model.item_model import extend_base
+from p5rec.model.minis import make_mini
 from p5rec.model.recipe import Adapter, Base, Mini, Recipe
 from p5rec.model.vocabulary import Vocabulary
 from p5rec.prompting.templates import load_templates

@@ -23,9 +23,10 @@ from p5rec.decoding.companions import Companions
 from p5rec.decoding.trie_files import open_trie, save_trie
 from p5rec.errors import BundleError
 from p5rec.ids.semantic_ids import SemanticIDs
-from p5rec.model.base_models import BaseModel, load_base, make_mini
+from p5rec.model.base_models import BaseModel, load_base
 from p5rec.model.bundle import open_bundle, writing_bundle
 from p5rec.model.fitted_ids import CATALOGUE, SEMANTIC_IDS
+from p5rec.model.minis import make_mini
 from p5rec.model.recipe import Recipe
 from p5rec.prompting.dumping import dump_templates
 from p5rec.prompting.templates import load_templates

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from p5rec.decoding.trie import Trie
 from p5rec.errors import BundleError
+from p5rec.model.bundle import sha256_of
 
 CONTENTS = "trie.json"
 
@@ -22,7 +22,7 @@ def save_trie(trie: Trie, folder: Path) -> None:
     for name, array in _arrays(trie):
         file = folder / f"{name}.npy"
         np.save(file, array, allow_pickle=False)
-        about[name] = {"sha256": _sha256(file), "length": len(array)}
+        about[name] = {"sha256": sha256_of(file), "length": len(array)}
     text = json.dumps({"depth": trie.depth, "arrays": about}, indent=1)
     (folder / CONTENTS).write_text(text, encoding="utf-8")
 
@@ -41,7 +41,7 @@ def open_trie(folder: Path, *, check: bool = True) -> Trie:
     read = {}
     for name, expected in arrays.items():
         file = folder / f"{name}.npy"
-        if check and (not file.is_file() or _sha256(file) != expected["sha256"]):
+        if check and (not file.is_file() or sha256_of(file) != expected["sha256"]):
             raise _damaged(file, "is missing or was changed")
         try:
             # Copy on write: what is written in memory never reaches the file.
@@ -71,11 +71,6 @@ def _arrays(trie: Trie) -> Iterator[tuple[str, np.ndarray]]:
     yield "leaf_of_item", trie.leaf_of_item
     if trie.live is not None:
         yield "live", trie.live
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _damaged(file: Path, what: str) -> BundleError:

@@ -134,7 +134,7 @@ def _check_files(path: Path, listed: dict[str, str]) -> None:
     problems += [
         f"{name} has changed since it was written"
         for name in sorted(present & set(listed))
-        if _sha256(path / name) != listed[name]
+        if sha256_of(path / name) != listed[name]
     ]
     if problems:
         raise BundleError(
@@ -143,7 +143,7 @@ def _check_files(path: Path, listed: dict[str, str]) -> None:
 
 
 def _write_manifest(folder: Path, about: dict[str, Any]) -> None:
-    files = {file.relative_to(folder).as_posix(): _sha256(file) for file in _listing(folder)}
+    files = {file.relative_to(folder).as_posix(): sha256_of(file) for file in _listing(folder)}
     for name in files:
         with (folder / name).open("rb") as written:
             os.fsync(written.fileno())
@@ -190,7 +190,8 @@ def _listing(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file())
 
 
-def _sha256(file: Path) -> str:
+def sha256_of(file: Path) -> str:
+    """SHA-256 of the bytes of a file, in hexadecimal."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 

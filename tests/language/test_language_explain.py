@@ -27,8 +27,9 @@ from p5rec.language.generate import write
 from p5rec.language.phrases import load_phrases
 from p5rec.language.sentences import Sentence
 from p5rec.language.verify import Verifier
-from p5rec.model.base_models import BaseModel, make_mini
+from p5rec.model.base_models import BaseModel
 from p5rec.model.item_model import extend_base
+from p5rec.model.minis import make_mini
 from p5rec.model.prompt_batch import PromptBatch
 from p5rec.model.prompt_encoding import PromptEncoder
 from p5rec.model.recipe import Adapter, Base, Mini
