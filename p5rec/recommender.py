@@ -14,6 +14,7 @@ import numpy as np
 from p5rec.askable import Askable
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events
+from p5rec.data.fingerprint import fingerprint
 from p5rec.data.loading import catalogue_of, events_of, load_users
 from p5rec.data.splits import Cases, HoldOut, Split, split_for_training
 from p5rec.data.tables import Source
@@ -26,7 +27,7 @@ from p5rec.errors import RecipeError, RequestError
 from p5rec.model.recipe import Recipe
 from p5rec.progress import SILENT, Reporter
 from p5rec.prompting.templates import load_templates
-from p5rec.training.fitting import Fitting, assemble, fingerprint, fit_model
+from p5rec.training.fitting import Fitting, assemble, fit_model
 from p5rec.training.transfer import carry_over, tuning_recipe
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-FIGURE = "ndcg@10"
+from p5rec.evaluation.protocol import FIGURE
 
 Trial = dict[str, Any]
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from p5rec.benchmark.halving import FIGURE, Trial, halve
+from p5rec.benchmark.halving import Trial, halve
 from p5rec.benchmark.records import Record, measure
 from p5rec.benchmark.suite import Rival
 from p5rec.data.events import Histories
 from p5rec.data.splits import Cases
 from p5rec.evaluation.baselines import Baseline, OwnFrequency, OwnRecent, Popularity
 from p5rec.evaluation.collaborative import Factors, ItemNeighbours
-from p5rec.evaluation.metrics import evaluate_ranking
+from p5rec.evaluation.protocol import FIGURE, validation_figure
 from p5rec.evaluation.sasrec import SASRec
 from p5rec.evaluation.scored import ScoringModel
 from p5rec.progress import Bar, Reporter
@@ -131,11 +131,9 @@ def _tuned(
     for settings in grid:
         begun = time.monotonic()
         model = TUNED[name](**settings).fit(world.train, world.n_items)
-        ranked = model.rank(validated.histories, k=10)
-        values = evaluate_ranking(ranked, validated.targets, ks=(10,))
         trial = {
             "settings": settings,
-            f"validation {FIGURE}": round(float(values[FIGURE].mean()), 5),
+            f"validation {FIGURE}": round(validation_figure(model, validated), 5),
             "seconds": round(time.monotonic() - begun, 1),
         }
         tried.append(trial)

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from p5rec.benchmark.machine import circumstances
 from p5rec.benchmark.outcome import outcome
 from p5rec.benchmark.records import Record, measure
 from p5rec.benchmark.rivals import World, fit_rival, rival_signature
 from p5rec.benchmark.suite import Rival, Suite
+from p5rec.data.fingerprint import fingerprint
 from p5rec.data.sources import Source
 from p5rec.data.splits import Cases, Split
 from p5rec.errors import RequestError
@@ -25,7 +24,6 @@ from p5rec.model.recipe import Recipe
 from p5rec.progress import Reporter
 from p5rec.recommender import Recommender
 from p5rec.training.checkpoint import forget
-from p5rec.training.fitting import fingerprint
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class _Arena:
         source = run.suite.read(run.data)
         recipe = run.suite.adapt(run.recipe)
         split = run.suite.parts(source.events, validation_users=recipe.training.validation_users)
-        test = _sample(split.cases("test", source.catalogue), run.users)
+        test = split.cases("test", source.catalogue).sample(run.users)
         if not len(test):
             raise RequestError(
                 f"suite {run.suite.name} holds nothing out of these events: no user has enough of "
@@ -204,10 +202,3 @@ class _Arena:
         parts += "" if self.run.users is None else f"\n{self.run.users} users"
         told = json.dumps([self.run.suite.model_dump_json(), self.data, parts])
         return hashlib.sha256(told.encode()).hexdigest()
-
-
-def _sample(cases: Cases, users: int | None) -> Cases:
-    """Some of the users, in their order; None takes all."""
-    if users is None or users >= len(cases):
-        return cases
-    return cases.take(np.sort(np.random.default_rng(0).permutation(len(cases))[:users]))

@@ -38,6 +38,12 @@ class Cases:
         """The cases of some users, in the order given."""
         return Cases(self.histories.take(users), [self.targets[user] for user in users.tolist()])
 
+    def sample(self, size: int | None, *, seed: int = 0) -> Cases:
+        """The cases of so many users, drawn at random and in their order; None takes all."""
+        if size is None or size >= len(self):
+            return self
+        return self.take(np.sort(np.random.default_rng(seed).permutation(len(self))[:size]))
+
 
 @dataclass(frozen=True, eq=False)
 class Split:

@@ -27,12 +27,21 @@ Ints = npt.NDArray[np.int64]
 Ranker = Callable[["Histories", int], Ints]
 Progress = Callable[[str, int, int], None]
 
+FIGURE = "ndcg@10"
+"""What weights and settings are chosen by, on validation."""
+
 
 class Ranks(Interface):
     """What ranks items for histories: a baseline, or a model behind the same method."""
 
     def rank(self, histories: Histories, *, k: int, exclude_history: bool = False) -> Ints:
         """Catalogue rows ``int64[U, k]``, best first, -1 in empty slots."""
+
+
+def validation_figure(model: Ranks, cases: Cases) -> float:
+    """The mean of :data:`FIGURE` over validation cases, everything held out being a target."""
+    ranked = model.rank(cases.histories, k=10)
+    return float(evaluate_ranking(ranked, cases.targets, ks=(10,))[FIGURE].mean())
 
 
 @dataclass(frozen=True)

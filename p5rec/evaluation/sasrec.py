@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from p5rec.evaluation.metrics import evaluate_ranking
+from p5rec.evaluation.protocol import validation_figure
 from p5rec.evaluation.sasrec_training import Examples, Loss, Training
 from p5rec.evaluation.scored import Arrays, Floats, ScoringModel, needs_extra
 from p5rec.model.dropout import use_cheap_dropout
@@ -141,9 +141,7 @@ class SASRec(ScoringModel):
     def _figure_of(self, weights: Weights) -> float:
         assert self.validation is not None
         self._network.load_state_dict(weights)
-        ranked = self.rank(self.validation.histories, k=10)
-        values = evaluate_ranking(ranked, self.validation.targets, ks=(10,))
-        return float(values["ndcg@10"].mean())
+        return validation_figure(self, self.validation)
 
     @torch.inference_mode()
     def _scores(self, histories: Histories) -> Floats:

@@ -88,6 +88,20 @@ class Plan:
     lengths: NDArray[np.int64]
     make: Callable[[NDArray[np.int64], np.random.Generator], Batch]
 
+    @classmethod
+    def alike(
+        cls,
+        subjects: NDArray[np.int64],
+        positions: int,
+        make: Callable[[NDArray[np.int64], np.random.Generator], Batch],
+    ) -> Plan:
+        """Examples of some subjects (items or events), each of which costs as much.
+
+        :param make: makes a batch of some of the subjects themselves.
+        """
+        lengths = np.full(len(subjects), positions, dtype=np.int64)
+        return cls(lengths, lambda chosen, rng: make(subjects[chosen], rng))
+
 
 class Examples(Protocol):
     """The examples of one task."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events, Histories
+from p5rec.data.fingerprint import fingerprint
 from p5rec.data.item_counts import ItemCounts
-from p5rec.data.splits import Cases, Split
+from p5rec.data.splits import Split
 from p5rec.data.users import Users
 from p5rec.decoding.alike_words import ItemWords, with_alike_words
 from p5rec.decoding.assembled import AssembledModel, tokenizer_texts
@@ -22,7 +22,6 @@ from p5rec.decoding.cold_items import pretend_cold
 from p5rec.decoding.companions import CrossFitted, fit_companions
 from p5rec.decoding.history_index import HistoryFeatures, HistoryIndex
 from p5rec.errors import TrainingError
-from p5rec.evaluation.metrics import evaluate_ranking
 from p5rec.ids.fit import fit_semantic_ids
 from p5rec.language.wording import Wording
 from p5rec.model.base_models import load_base
@@ -47,11 +46,7 @@ from p5rec.training.request_examples import RequestExamples
 from p5rec.training.review_examples import Written, written_tasks
 from p5rec.training.sessions import Sessions
 from p5rec.training.transfer import carry_over
-
-VALIDATED_AT = 10
-
-TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""What the network's logits may count for beside a prior that has learnt by itself."""
+from p5rec.training.validation import Validation, choose_trust
 
 SAMPLED_CONTEXTS = 500
 """From how many the spread of the history prior's inputs is taken."""
@@ -94,7 +89,7 @@ def fit_model(
         settings=recipe.training,
         seed=fitting.seed,
         signature=_signature(recipe, fitting),
-        validate=_Validation.of(model, fitting),
+        validate=Validation.of(model, fitting.split),
         folder=fitting.folder,
         max_minutes=fitting.max_minutes,
     )
@@ -102,7 +97,7 @@ def fit_model(
         progress = train(run, bar, resume=resume)
         apart = recipe.training.tasks.get("prior") and not recipe.prior.joint
         if apart and run.validate is not None:
-            _choose_trust(model, run.validate)
+            choose_trust(model, run.validate)
     return model, progress
 
 
@@ -157,23 +152,6 @@ def assemble(recipe: Recipe, fitting: Fitting, reporter: Reporter) -> Untrained:
     if lessons:
         model.wording = Wording.learn(lessons).to_dict()
     return Untrained(model, histories, cross_fitted, written)
-
-
-def _choose_trust(model: AssembledModel, validate: Callable[[], float]) -> None:
-    """Let the network count for as much as validates best.
-
-    Two models that have learnt apart know much of the same, and both in full would count it twice.
-    """
-    prior = model.scorer.prior
-    if prior is None or prior.trust is None:
-        return
-    figures = {}
-    for trust in TRUSTS:
-        with torch.no_grad():
-            prior.trust.fill_(trust)
-        figures[trust] = validate()
-    with torch.no_grad():
-        prior.trust.fill_(max(figures, key=figures.__getitem__))
 
 
 def _assemble(
@@ -283,35 +261,6 @@ def _heads(
         else:
             heads.append(plain)
     return heads
-
-
-@dataclass(frozen=True)
-class _Validation:
-    model: AssembledModel
-    cases: Cases
-
-    @classmethod
-    def of(cls, model: AssembledModel, fitting: Fitting) -> _Validation | None:
-        cases = fitting.split.cases("validation", fitting.catalogue)
-        size = min(len(cases), model.recipe.training.validation_users)
-        if not size:
-            return None
-        chosen = np.sort(np.random.default_rng(0).permutation(len(cases))[:size])
-        return cls(model, cases.take(chosen))
-
-    def __call__(self) -> float:
-        ranked = self.model.ranker().rank(self.cases.histories, k=VALIDATED_AT)
-        figures = evaluate_ranking(ranked, self.cases.targets, ks=(VALIDATED_AT,))
-        return float(figures[f"ndcg@{VALIDATED_AT}"].mean())
-
-
-def fingerprint(table: pa.Table) -> str:
-    """SHA-256 of a table's columns and values."""
-    digest = hashlib.sha256()
-    digest.update(str(table.schema.remove_metadata()).encode())
-    for batch in table.combine_chunks().to_batches():
-        digest.update(batch.serialize())
-    return digest.hexdigest()
 
 
 def _signature(recipe: Recipe, fitting: Fitting) -> str:

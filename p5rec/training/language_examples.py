@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +67,7 @@ class ItemTextExamples:
 
     def plan(self, rng: np.random.Generator) -> Plan:
         """Each item with words once."""
-        return _plan(rng.permutation(self._rows), POSITIONS_OF_TEXT, self._make)
+        return Plan.alike(rng.permutation(self._rows), POSITIONS_OF_TEXT, self._make)
 
     def _make(self, rows: IntArray, rng: np.random.Generator) -> WalkBatch | TextBatch:
         texts = [self._words.catalogue.text(row) for row in rows.tolist()]
@@ -92,7 +92,7 @@ class ExplanationExamples:
         """As many events as there are items, each with what came before it."""
         size = min(len(self._past.events), len(self._words.catalogue))
         chosen = rng.choice(self._past.events, size, replace=False)
-        return _plan(chosen, POSITIONS_OF_TEXT, self._make)
+        return Plan.alike(chosen, POSITIONS_OF_TEXT, self._make)
 
     def _make(self, events: IntArray, rng: np.random.Generator) -> TextBatch:
         prompts, texts = [], []
@@ -152,12 +152,3 @@ def sentences_to_learn(
 def rows_with_text(catalogue: Catalogue) -> IntArray:
     """The rows of the items that have words."""
     return np.array([row for row, text in enumerate(catalogue.texts) if text], dtype=np.int64)
-
-
-def _plan(
-    subjects: IntArray,
-    positions: int,
-    make: Callable[[IntArray, np.random.Generator], WalkBatch | TextBatch],
-) -> Plan:
-    lengths = np.full(len(subjects), positions, dtype=np.int64)
-    return Plan(lengths, lambda chosen, rng: make(subjects[chosen], rng))

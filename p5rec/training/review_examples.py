@@ -23,7 +23,7 @@ from p5rec.prompting.placeholders import Task, Value
 from p5rec.prompting.segments import Attribute, ItemRef, UntrustedText
 from p5rec.prompting.template import Template
 from p5rec.training.batch import Examples, Plan, TextBatch
-from p5rec.training.language_examples import POSITIONS_OF_TEXT, Words
+from p5rec.training.language_examples import POSITIONS_OF_TEXT, Words, pick
 
 IntArray = NDArray[np.int64]
 
@@ -131,8 +131,7 @@ class WrittenExamples:
     def plan(self, rng: np.random.Generator) -> Plan:
         """Each event with an answer once."""
         events = np.array([at for at, answer in enumerate(self.answers) if answer], dtype=np.int64)
-        lengths = np.full(len(events), POSITIONS_OF_TEXT, dtype=np.int64)
-        return Plan(lengths, lambda chosen, rng: self.batch(events[chosen], rng))
+        return Plan.alike(events, POSITIONS_OF_TEXT, self.batch)
 
     def batch(self, events: IntArray, rng: np.random.Generator) -> TextBatch:
         """Prompts of some events, and their answers."""
@@ -148,8 +147,7 @@ class WrittenExamples:
         fitting = self.words.templates.of(self.task, seen=True, given=values)
         telling = [one for one in fitting if one.needs.intersection(_HINTS)]
         plain = [one for one in fitting if not one.needs.intersection(_HINTS)]
-        chosen = telling if telling and (not plain or rng.random() < 0.5) else plain
-        return chosen[int(rng.integers(len(chosen)))]
+        return pick(telling if telling and (not plain or rng.random() < 0.5) else plain, rng)
 
 
 def written_tasks(words: Words, written: Written) -> dict[Task, Examples]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events
-from p5rec.data.splits import by_time, leave_last_basket, leave_one_out
+from p5rec.data.splits import by_time, leave_last_basket, leave_one_out, split_for_training
 from p5rec.errors import RequestError
 
 SHOP = Catalogue.from_table(pa.table({"item_id": list("abcdef")}))
@@ -147,11 +147,21 @@ def test_nothing_left_to_split():
         assert len(split.cases("test", SHOP)) == 0
 
 
+def test_a_sample_of_cases_keeps_their_order():
+    rows = [(f"u{user}", item, day) for user in range(9) for day, item in enumerate("abc")]
+    cases = leave_one_out(log(rows)).cases("test", SHOP)
+    drawn, again, other = (cases.sample(4, seed=seed).histories.user_ids for seed in (0, 0, 1))
+    assert list(drawn) == sorted(drawn) == list(again) != list(other)
+    assert len(drawn) == 4
+    assert cases.sample(None) is cases.sample(99) is cases
+
+
 def test_wrong_requests():
     events = log([("u", "a", 1)])
     positions = Events.from_table(pa.table({"user_id": ["u"], "item_id": ["a"], "position": [1]}))
     calls = [
         lambda: leave_last_basket(events, validation_users=-1),
+        lambda: split_for_training(events, "last", validation_users=1),
         lambda: by_time(events, validation_from="2026-01-02", test_from="2026-01-01"),
         lambda: by_time(events, validation_from="soon", test_from="2026-01-01"),
         lambda: by_time(positions, validation_from="2026-01-01", test_from="2026-01-02"),

@@ -110,7 +110,7 @@ RUST = SafetensorError("Error while serializing: I/O error: No space left (os er
 STEPS = [
     *((Path, "mkdir", turn) for turn in (1, 2)),
     *((Path, "write_text", turn) for turn in (1, 2)),
-    *((bundle, "_sha256", turn) for turn in (1, 2)),
+    *((bundle, "sha256_of", turn) for turn in (1, 2)),
     *((os, "fsync", turn) for turn in (1, 2, 3)),
     *((Path, "open", turn) for turn in (1, 3, 5)),
     *((Path, "replace", turn) for turn in (1, 2)),
@@ -170,7 +170,7 @@ def test_a_file_and_its_digest_changed_together_are_refused(place):
     write(place, a="one")
     (place / "sub" / "a").write_text("two")
     manifest = json.loads((place / MANIFEST).read_text())
-    digest = bundle._sha256(place / "sub" / "a")
+    digest = bundle.sha256_of(place / "sub" / "a")
     change_manifest(place, files={**manifest["files"], "sub/a": digest})
     with pytest.raises(BundleError, match=r"manifest\.json has changed"):
         open_bundle(place)

@@ -8,7 +8,7 @@ from tiny_worlds import random_histories, semantic_ids, tiny_scorer
 
 from p5rec import Recommender
 from p5rec.model.recipe import Recipe
-from p5rec.training.fitting import TRUSTS, _choose_trust
+from p5rec.training.validation import TRUSTS, choose_trust
 
 
 def test_a_state_counts_as_much_as_it_is_trusted():
@@ -62,7 +62,7 @@ def test_trust_is_chosen_on_validation_and_kept(fitted, tmp_path):
 def test_the_trust_that_validates_best_is_taken(fitted, best):
     prior = fitted.model.scorer.prior
     before = prior.trust.detach().clone()
-    _choose_trust(fitted.model, lambda: -abs(float(prior.trust.detach()[0]) - best))
+    choose_trust(fitted.model, lambda: -abs(float(prior.trust.detach()[0]) - best))
     assert prior.trust.tolist() == [best] * len(before)
     with torch.no_grad():
         prior.trust.copy_(before)
