@@ -92,9 +92,13 @@ class Recommender(Askable):
         :param hold_out: ``last-basket`` keeps each user's last basket out of training, so that
             :meth:`held_out` can be evaluated honestly; ``leave-one-out`` each user's last two
             events, the protocol of the published benchmarks.
+        :param users: what is known of them, in the same forms.
         :param prompts: a folder of templates to use in place of those that ship.
+        :param seed: same seed, same model.
         :param folder: where the state of the run is kept, so that it can be resumed.
         :param resume: go on with the run in ``folder``, if there is one.
+        :param max_minutes: training ends after so many, if it has not before; how far it came by
+            then depends on the machine.
         :raises DataError: listing everything that is wrong with events, items or users.
         :raises P5RecError: of another kind, if IDs, templates, base model or training fail.
         """

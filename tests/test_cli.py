@@ -113,6 +113,10 @@ MISTAKES = {
         ["fit", "events.csv", "items.csv", "--columns", "user", "--out", "b"],
         "user_id=customer",
     ),
+    "mapping to a column that is not there": (
+        ["fit", "events.csv", "items.csv", "--columns", "colour=farbe", "--out", "b"],
+        "no column 'farbe'",
+    ),
     "copy over a file": (["cp", "gpt2-mini", "events.csv"], "exists"),
 }
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from p5rec.cli.options import AsJson, Quiet, Seed
+from p5rec.cli.options import AsJson, MaxMinutes, Quiet, Seed
 from p5rec.progress import Reporter
 
 
@@ -18,7 +18,7 @@ def demo(
     ),
     recipe: Annotated[str, typer.Option(help="A recipe's name or path.")] = "gpt2-mini",
     seed: Seed = 0,
-    max_minutes: Annotated[float | None, typer.Option(help="Stop training after.")] = None,
+    max_minutes: MaxMinutes = None,
     households: Annotated[
         int | None, typer.Option(help="Only so many households, for a quick look.", min=10)
     ] = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from p5rec.cli.common import listed, load_bundle
-from p5rec.cli.options import AsJson, Quiet
+from p5rec.cli.options import AsJson, MaxMinutes, Quiet
 from p5rec.errors import RequestError
 from p5rec.progress import Reporter
 
@@ -32,12 +32,13 @@ def evaluate(
     data: Annotated[Path | None, typer.Option(help="Folder with the data of the suite.")] = None,
     recipe: Annotated[str, typer.Option(help="A recipe's name or path.")] = "gpt2-mini",
     seeds: Annotated[str, typer.Option(help="One fit a seed, with commas between.")] = "0,1,2",
-    max_minutes: Annotated[float | None, typer.Option(help="Stop each fit after.")] = None,
+    max_minutes: MaxMinutes = None,
     baselines: Annotated[
         str | None, typer.Option(help="In place of the suite's, with commas between.")
     ] = None,
     baseline_minutes: Annotated[
-        float, typer.Option(help="For a baseline that learns by the clock, its tuning included.")
+        float,
+        typer.Option(help="Minutes of a baseline that learns by the clock, its tuning included."),
     ] = 90.0,
     trials: Annotated[
         int | None, typer.Option(help="Each baseline tries at most so many settings.", min=1)

@@ -8,14 +8,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from p5rec.cli.common import print_answer
-from p5rec.cli.options import AsJson, Quiet, Seed
+from p5rec.cli.options import AsJson, MaxMinutes, Quiet, Seed
 from p5rec.errors import RequestError
 from p5rec.progress import Reporter
-
-_COLUMNS = {
-    "events": ("user_id", "item_id", "timestamp", "position", "session_id", "behaviour", "rating"),
-    "items": ("item_id", "title", "brand", "categories", "variant", "description", "price"),
-}
 
 
 def fit(
@@ -38,7 +33,7 @@ def fit(
     ] = "nothing",
     prompts: Annotated[Path | None, typer.Option(help="Folder with templates of your own.")] = None,
     seed: Seed = 0,
-    max_minutes: Annotated[float | None, typer.Option(help="Stop training after.")] = None,
+    max_minutes: MaxMinutes = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -52,7 +47,7 @@ def fit(
     check_writable(out)
     state = out.parent / f"{out.name}.training"
     chosen = Recommender.from_base(base, recipe=recipe) if base else Recommender.from_base(recipe)
-    mapping = _mapping(columns or [])
+    of_events, of_items = _mappings(columns or [])
 
     def aside(name: str) -> dict[str, Any]:
         if on_bad_rows == "strict":
@@ -60,8 +55,8 @@ def fit(
         state.mkdir(parents=True, exist_ok=True)
         return {"policy": "quarantine", "quarantine_file": state / f"bad-{name}.jsonl"}
 
-    catalogue = load_catalogue(items, columns=_known(mapping, "items"), **aside("items"))
-    log = load_events(events, columns=_known(mapping, "events"), **aside("events"))
+    catalogue = load_catalogue(items, columns=of_items, **aside("items"))
+    log = load_events(events, columns=of_events, **aside("events"))
     log = check_against(log, catalogue, **aside("unknown-items"))
     people = load_users(users, **aside("users")) if users is not None else None
     reporter = Reporter(quiet=quiet)
@@ -89,15 +84,17 @@ def fit(
     print_answer(about, as_json, [f"{key}\t{value}" for key, value in about.items()])
 
 
-def _mapping(given: list[str]) -> dict[str, str]:
-    mapping = {}
+def _mappings(given: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What columns are called in the user's files: those of events, and those of items."""
+    from p5rec.data.events import CANONICAL
+
+    of_events, of_items = {}, {}
     for one in given:
         name, equals, theirs = one.partition("=")
         if not equals or not theirs:
             raise RequestError(f"--columns {one!r}: expected NAME=YOURS, such as user_id=customer.")
-        mapping[name] = theirs
-    return mapping
-
-
-def _known(mapping: dict[str, str], table: str) -> dict[str, str]:
-    return {name: theirs for name, theirs in mapping.items() if name in _COLUMNS[table]}
+        if name in CANONICAL:
+            of_events[name] = theirs
+        if name == "item_id" or name not in CANONICAL:
+            of_items[name] = theirs
+    return of_events, of_items

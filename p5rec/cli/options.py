@@ -17,6 +17,7 @@ HistoryText = Annotated[
 ExcludeHistory = Annotated[
     bool, typer.Option("--exclude-history", help="Never an item of the history.")
 ]
+MaxMinutes = Annotated[float | None, typer.Option(help="Stop training after so many minutes.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same model.")]
 FilterText = Annotated[
     str | None, typer.Option("--filter", help="What items must be: 'price <= 20 and in_stock'.")

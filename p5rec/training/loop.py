@@ -60,7 +60,8 @@ def train(run: Run, bar: Bar, *, resume: bool = False) -> Progress:
 
     The weights after a step are a function of recipe, data, seed and step, on one machine: the
     order of examples comes from (seed, epoch) and every random draw from (seed, step). So a run
-    that is killed and resumed ends with the same weights, bit for bit.
+    that is killed and resumed ends with the same weights, bit for bit. Where ``max_minutes`` ends
+    it before the epochs do, they depend on the clock, too.
 
     :raises TrainingError: if the loss is not finite, or there is a state that cannot be used.
     :raises KeyboardInterrupt: after Ctrl-C, when the state has been saved.
