@@ -46,8 +46,9 @@ from transformers import GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditional
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.decoding import beam as beam_module
-from p5rec.decoding.beam import Excluded, beam_search
+from p5rec.decoding.beam import beam_search
 from p5rec.decoding.exact import score_catalogue
+from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.following import Following
 from p5rec.decoding.next_item import NextItemRanker

@@ -34,6 +34,7 @@ from request_peers import bm25, full_texts, minilm
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.sources import Source, complete_journey, folder
 from p5rec.language.matching import lean_of
+from p5rec.language.request_reading import read_request
 from p5rec.language.requests import Request, ShopWords
 from p5rec.language.words import words
 from p5rec.recommendations import Recommendations
@@ -166,9 +167,9 @@ def limits(
 ) -> dict:
     """How often the limits stated were read as they were meant, and kept by what was returned."""
     limited = [number for number, case in enumerate(cases) if case.kind == "limited"]
-    read = [as_meant(cases[n], Request.parse(cases[n].text, shop)) for n in limited]
+    read = [as_meant(cases[n], read_request(cases[n].text, shop)) for n in limited]
     others = [n for n in range(len(cases)) if n not in set(limited)]
-    free = [not bounded(Request.parse(cases[n].text, shop)) for n in others]
+    free = [not bounded(read_request(cases[n].text, shop)) for n in others]
     kept = [
         keeps(cases[n], catalogue, int(row), shop)
         for n in limited
@@ -215,7 +216,7 @@ def written_cases() -> dict[str, int]:
     shops = {"full": ShopWords(full_shop()), "bare": ShopWords(bare_shop())}
     cases = tomllib.loads((place / "limit_cases.toml").read_text("utf-8"))["case"]
     passed = [
-        sorted(Request.parse(text, shops[(*shop, "full")[0]]).describe()) == sorted(map(told, read))
+        sorted(read_request(text, shops[(*shop, "full")[0]]).describe()) == sorted(map(told, read))
         for text, read, *shop in cases
     ]
     return {"filter_cases": len(cases), "filter_cases_passed": sum(passed)}

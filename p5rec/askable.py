@@ -18,6 +18,7 @@ from p5rec.language.conversation import Conversation
 from p5rec.language.explain import HowToExplain
 from p5rec.language.explanation import Explanation
 from p5rec.language.explanation_stream import ExplanationStream
+from p5rec.language.request_reading import read_request
 from p5rec.language.requests import Request
 from p5rec.language.saved_conversation import Settings, Turn, read_saved
 from p5rec.model.recipe import Recipe
@@ -154,7 +155,7 @@ class Askable(AnyRecommender):
         if wanted.get("steer") is not None:
             raise RequestError("ask takes no steer. Say it in the request, or use recommend.")
         return self._answers.ask(
-            Request.parse(request, self._answers.shop_words), history, k, wanted
+            read_request(request, self._answers.shop_words), history, k, wanted
         )
 
     def conversation(

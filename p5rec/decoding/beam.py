@@ -19,8 +19,6 @@ from p5rec.model.key_value_cache import Prefix
 from p5rec.model.prompt_batch import PromptBatch
 from p5rec.model.walk_state import WalkState
 
-__all__ = ["Excluded", "Found", "beam_search", "walk"]
-
 
 @dataclass(frozen=True)
 class Found:

@@ -142,8 +142,8 @@ class HistoryPrior(nn.Module):
             inherited = above[parents[level]]
             above = inherited + bias
             if masses is not None:
-                share: Tensor = getattr(self, f"log_share_{level + 1}")
-                other = self.popularity[level] * share[keys[level] % self.n_nodes[level]]
+                share = self._log_share(level)[keys[level] % self.n_nodes[level]]
+                other = self.popularity[level] * share
                 bias = torch.logaddexp(bias + other, masses[level] - inherited) - other
             biases.append(bias)
         return HistoryContexts(self, SparseBiases(keys, biases, self.n_nodes))
@@ -170,8 +170,8 @@ class HistoryPrior(nn.Module):
         at = torch.searchsorted(keys, wanted)
         known = torch.cat([keys, keys.new_full((1,), -1)])[at] == wanted
         own = torch.where(known, torch.cat([mass, mass.new_zeros(1)])[at], 0.0)
-        share: Tensor = getattr(self, f"log_share_{len(self.n_nodes)}")
-        return torch.log(share[leaves].exp() + own) - torch.log1p(total[context])
+        share = self._log_share(len(self.n_nodes) - 1)[leaves].exp()
+        return torch.log(share + own) - torch.log1p(total[context])
 
     def item_probs(self, features: HistoryFeatures) -> Tensor:
         """The probability of every item by the masses alone, in the order of the leaves.
@@ -182,8 +182,8 @@ class HistoryPrior(nn.Module):
         """
         keys = torch.from_numpy(features.keys[-1]).to(self.history.device)
         mass = self._item_masses(features)
-        share: Tensor = getattr(self, f"log_share_{len(self.n_nodes)}")
-        flat = share.exp().repeat(features.n_contexts).index_add(0, keys, mass)
+        share = self._log_share(len(self.n_nodes) - 1).exp()
+        flat = share.repeat(features.n_contexts).index_add(0, keys, mass)
         items = flat.view(features.n_contexts, -1)
         return items / items.sum(1, keepdim=True)
 
@@ -205,6 +205,30 @@ class HistoryPrior(nn.Module):
         """Take the spread of what the networks see from a sample of contexts."""
         for network, _, inputs in self._weighed(features):
             network.standardise(*inputs)
+
+    def log_shares(self, *, level: int, first: Tensor, width: Tensor) -> Tensor:
+        """The logarithm of each child's recent share of the log.
+
+        The rest is as in :class:`~p5rec.decoding.contexts.Contexts`.
+        """
+        share = self._log_share(level)
+        columns = torch.arange(int(width.max()), device=first.device)
+        children = (first[:, None] + columns).clamp_(max=len(share) - 1)
+        return share[children]
+
+    def weights(self) -> dict[int, dict[str, float]]:
+        """The learned weights by level (from 0) and feature name, for reports."""
+        table = {}
+        for level, row in enumerate(self.history.detach().tolist()):
+            named = dict(zip(self.forgetting.names, row, strict=True))
+            named[self.POPULARITY] = float(self.popularity[level].detach())
+            table[level] = named
+        return table
+
+    def _log_share(self, level: int) -> Tensor:
+        """The logarithm of the recent share of each node at depth ``level + 1``."""
+        share: Tensor = getattr(self, f"log_share_{level + 1}")
+        return share
 
     def _weighed(
         self, features: HistoryFeatures
@@ -243,22 +267,3 @@ class HistoryPrior(nn.Module):
         for network, pairs, inputs in self._weighed(features):
             mass = mass.index_add(0, pairs, network(*inputs).exp())
         return mass
-
-    def log_shares(self, *, level: int, first: Tensor, width: Tensor) -> Tensor:
-        """The logarithm of each child's recent share of the log.
-
-        The rest is as in :class:`~p5rec.decoding.contexts.Contexts`.
-        """
-        columns = torch.arange(int(width.max()), device=first.device)
-        share: Tensor = getattr(self, f"log_share_{level + 1}")
-        children = (first[:, None] + columns).clamp_(max=len(share) - 1)
-        return share[children]
-
-    def weights(self) -> dict[int, dict[str, float]]:
-        """The learned weights by level (from 0) and feature name, for reports."""
-        table = {}
-        for level, row in enumerate(self.history.detach().tolist()):
-            named = dict(zip(self.forgetting.names, row, strict=True))
-            named[self.POPULARITY] = float(self.popularity[level].detach())
-            table[level] = named
-        return table

@@ -1,1 +1,1 @@
-"""Metrics, protocols, baselines, significance and the report; no torch."""
+"""Metrics, protocols, baselines, significance and the report; torch for SASRec alone."""

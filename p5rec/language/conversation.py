@@ -12,6 +12,7 @@ from p5rec.decoding.filter_expression import Member, Not
 from p5rec.errors import RequestError
 from p5rec.language.bounds import PRICE, Bounds
 from p5rec.language.follow_ups import FollowUp, follow_ups
+from p5rec.language.request_reading import read_request
 from p5rec.language.request_vocabulary import REQUEST_WORDS
 from p5rec.language.requests import Request, ShopWords
 from p5rec.language.required import Requirement, name_words
@@ -112,7 +113,7 @@ class Conversation(Generic[Answer]):
         self, state: _State, text: str, turns: Sequence[Turn]
     ) -> tuple[_State, tuple[str, ...]]:
         """What holds after one more turn, and what of it was not understood."""
-        whole = Request.parse(text, self._shop)
+        whole = read_request(text, self._shop)
         said, rest = follow_ups(whole.text[:4096])
         rest += whole.text[4096:]
         if any(one.kind == "over" for one in said):
@@ -124,7 +125,7 @@ class Conversation(Generic[Answer]):
         shown = turns[-1].shown if turns else ()
         if not turns:
             said, rest = [], text if not said or not _telling(rest) else rest
-        parsed = Request.parse(rest, self._shop) if _has_words(rest) else Request(text, "")
+        parsed = read_request(rest, self._shop) if _has_words(rest) else Request(text, "")
         unclear = list(parsed.not_understood)
         refines = bool(said) or bool(_REFINES.match(rest)) or not _telling(parsed.wish)
         state = self._wished(state, parsed, refines=refines and bool(turns))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from p5rec.data.arrays import ragged
 from p5rec.data.catalogue import Catalogue
 from p5rec.language.facts import ItemFacts, facts_of
 from p5rec.language.vocabulary import FUNCTION_WORDS, ROLES
@@ -67,6 +68,24 @@ class Values:
         parts = [" ".join(words(self.facts.label(row)))]
         parts += [self.keys[fact] for fact in self.facts.of(row)]
         return f" {' | '.join(parts)} "
+
+    def having(self, key: str, role: str | None, rows: IntArray) -> NDArray[np.bool_]:
+        """Which rows have ``key`` as a whole value of the attribute ``role``, ``bool[rows]``.
+
+        :param role: None asks for a value of any attribute, or the item's name.
+        """
+        facts = self.facts
+        wanted = [
+            fact for fact in self.of_key.get(key, ()) if role in (None, facts.attributes[fact])
+        ]
+        sizes = facts.offsets[rows + 1] - facts.offsets[rows]
+        hits = np.isin(facts.facts[ragged(facts.offsets[rows], sizes)], wanted)
+        sums, ends = np.concatenate([[0], np.cumsum(hits)]), np.cumsum(sizes)
+        found: NDArray[np.bool_] = sums[ends] > sums[ends - sizes]
+        name = self.names.get(key)
+        if role is None and name is not None:
+            found = found | (self.name_of_row[rows] == name)
+        return found
 
     def mentions(self, sentence: str) -> list[Mention]:
         """The sentence taken apart, the longest known value first at each place."""

@@ -13,16 +13,15 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.language.comparisons import Comparisons, is_rough, reworded, sentence_parts
 from p5rec.language.explanation import Claim, Evidence
 from p5rec.language.form import finished, unfinished
+from p5rec.language.history_record import HistoryRecord
 from p5rec.language.mentions import Values, is_odd
 from p5rec.language.phrases import load_phrases
 from p5rec.language.statements import Part, Phrase, Statements, read
 
 IntArray = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 LONGEST_TEXT = 2_000
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’)]*\s+|\n+")
-_ALSO_NEAR = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,9 @@ class Verifier:
             attribute, price or count, and cut off what dangles at a sentence's ends, where that
             makes it hold.
         """
-        history = _History(self.values, np.asarray(history_rows, dtype=np.int64), item, evidence)
+        history = HistoryRecord(
+            self.values, np.asarray(history_rows, dtype=np.int64), item, evidence
+        )
         kept: list[str] = []
         claims: list[Claim] = []
         refused: list[str] = []
@@ -112,10 +113,10 @@ class Verifier:
         self, sentence: str, *, item: int, history_rows: Sequence[int] | IntArray = ()
     ) -> list[Claim]:
         """The claims of one sentence; none if it states nothing, one if it cannot be read."""
-        history = _History(self.values, np.asarray(history_rows, dtype=np.int64), item, None)
+        history = HistoryRecord(self.values, np.asarray(history_rows, dtype=np.int64), item, None)
         return self._claims(sentence, item, history)
 
-    def _claims(self, sentence: str, item: int, history: _History) -> list[Claim]:
+    def _claims(self, sentence: str, item: int, history: HistoryRecord) -> list[Claim]:
         if sentence == load_phrases().none:
             return [Claim(sentence, "none", True)]
         if reason := unfinished(sentence, self.values.mentions(sentence)):
@@ -125,7 +126,7 @@ class Verifier:
             return found
         return self._rough_claims(reworded(sentence), item, history) or found
 
-    def _rough_claims(self, sentence: str, item: int, history: _History) -> list[Claim]:
+    def _rough_claims(self, sentence: str, item: int, history: HistoryRecord) -> list[Claim]:
         """The claims of a sentence that compares, denies, counts roughly or joins such."""
         claims: list[Claim] = []
         for part in sentence_parts(sentence):
@@ -139,14 +140,14 @@ class Verifier:
             claims += self._plain_claims(part, item, history) if told is None else told
         return claims
 
-    def _events_of(self, sentence: str, item: int, history: _History) -> int:
+    def _events_of(self, sentence: str, item: int, history: HistoryRecord) -> int:
         """How many events the thing has that a sentence of the history names."""
         found = self._plain_claims(sentence, item, history)
         said = read(self.values.mentions(sentence), self.values.attributes)
         held = _hold(found) and len(said.phrases) == 1 and said.phrases[0].mode == "history"
         return max(history.times(history.naming(said.phrases[0]), False)) if held else 0
 
-    def _plain_claims(self, sentence: str, item: int, history: _History) -> list[Claim]:
+    def _plain_claims(self, sentence: str, item: int, history: HistoryRecord) -> list[Claim]:
         mentions = self.values.mentions(sentence)
         statements = read(mentions, self.values.attributes)
         tail = sentence[mentions[-1].end :] if mentions else sentence
@@ -156,7 +157,7 @@ class Verifier:
         return [*self._said(sentence, statements, item, history)]
 
     def _said(
-        self, sentence: str, said: Statements, item: int, history: _History
+        self, sentence: str, said: Statements, item: int, history: HistoryRecord
     ) -> Iterable[Claim]:
         own = [part for phrase in said.phrases if phrase.mode == "item" for part in phrase.parts]
         others = [phrase for phrase in said.phrases if phrase.mode == "history"]
@@ -178,7 +179,7 @@ class Verifier:
             shared = history.others(history.having(own)) if own else None
             yield Claim(sentence, "shared", shared is not None and bool(shared.any()))
 
-    def _rewritten(self, sentence: str, item: int, history: _History) -> str:
+    def _rewritten(self, sentence: str, item: int, history: HistoryRecord) -> str:
         """The sentence made whole, with what the records say in place of what they do not."""
         mentions = self.values.mentions(sentence)
         if unfinished(sentence, mentions):
@@ -191,7 +192,7 @@ class Verifier:
         return sentence
 
     def _corrections(
-        self, said: Statements, item: int, history: _History
+        self, said: Statements, item: int, history: HistoryRecord
     ) -> Iterable[tuple[int, int, str]]:
         """Where something wrong stands, and what the records say instead."""
         for phrase in said.phrases:
@@ -215,7 +216,7 @@ class Verifier:
         return next(own, "")
 
     def _of_item(self, item: int, part: Part) -> bool:
-        return part.known and bool(_exactly(self.values, part, np.array([item]))[0])
+        return part.known and bool(self.values.having(part.key, part.role, np.array([item]))[0])
 
     def _kind(self, key: str) -> str:
         facts = self.values.of_key.get(key)
@@ -230,7 +231,9 @@ def _hold(claims: Sequence[Claim]) -> bool:
     return bool(claims) and all(claim.supported for claim in claims)
 
 
-def _of_history(text: str, phrase: Phrase, history: _History, alike: list[Part]) -> Iterable[Claim]:
+def _of_history(
+    text: str, phrase: Phrase, history: HistoryRecord, alike: list[Part]
+) -> Iterable[Claim]:
     """Whether the history has what a phrase says: which item, how often, how long ago."""
     rows = history.naming(phrase)
     if alike:
@@ -248,100 +251,3 @@ def _of_history(text: str, phrase: Phrase, history: _History, alike: list[Part])
     if phrase.ago is not None:
         dated = phrase.ago in history.ago(rows, history.is_name(phrase))
         yield Claim(f"{text}: {phrase.ago} ago", "recency", dated)
-
-
-def _exactly(values: Values, part: Part, rows: IntArray) -> Mask:
-    """Which rows have a part as a whole value of the attribute it says, or as their name."""
-    facts = values.facts
-    wanted = [
-        fact
-        for fact in values.of_key.get(part.key, ())
-        if part.role in (None, facts.attributes[fact])
-    ]
-    sizes = facts.offsets[rows + 1] - facts.offsets[rows]
-    ends = np.cumsum(sizes)
-    starts = facts.offsets[rows]
-    places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + sizes, sizes)
-    hits = np.isin(facts.facts[places], wanted)
-    sums = np.concatenate([[0], np.cumsum(hits)])
-    found: Mask = sums[ends] > sums[ends - sizes]
-    name = values.names.get(part.key)
-    if part.role is None and name is not None:
-        found = found | (values.name_of_row[rows] == name)
-    return found
-
-
-class _History:
-    """A history as questions about its distinct items, each answered with ``bool[distinct]``."""
-
-    def __init__(
-        self, values: Values, rows: IntArray, item: int, evidence: Evidence | None
-    ) -> None:
-        self._values = values
-        self._item = item
-        self.rows = rows
-        self._rows, newest, self._counts = np.unique(
-            rows[::-1], return_index=True, return_counts=True
-        )
-        self._ago = newest + 1
-        self.carrying: Mask = np.ones(len(self._rows), dtype=bool)
-        if evidence is not None and evidence.events:
-            self.carrying = np.isin(self._rows, [event.item for event in evidence.events])
-
-    def naming(self, phrase: Phrase) -> Mask:
-        """The items that a phrase can mean."""
-        if phrase.itself:
-            return np.asarray(self._rows == self._item)
-        return self._meant(phrase.parts, self._rows)
-
-    def either(self, parts: list[Part]) -> Mask:
-        """The items that the parts can mean, the suggested item put last."""
-        return self._meant(parts, np.append(self._rows, self._item))
-
-    def having(self, parts: list[Part]) -> Mask:
-        """The items that have every part as a whole value."""
-        found: Mask = np.ones(len(self._rows), dtype=bool)
-        for part in parts:
-            found &= _exactly(self._values, part, self._rows)
-        return found
-
-    def others(self, found: Mask) -> Mask:
-        """Without the suggested item itself, which shares everything with itself."""
-        return np.asarray(found & (self._rows != self._item))
-
-    def is_name(self, phrase: Phrase) -> bool:
-        """Whether a phrase is the whole name of an item; several items may have one name."""
-        parts = phrase.parts
-        return len(parts) == 1 and parts[0].role is None and parts[0].key in self._values.names
-
-    def times(self, found: Mask, one: bool) -> list[int]:
-        """How many events the items have together, and with ``one`` each of them as well."""
-        counts: list[int] = self._counts[found].tolist()
-        return [sum(counts), *(counts if one else ())]
-
-    def ago(self, found: Mask, one: bool) -> list[int]:
-        """How many events ago the newest of the items was, and with ``one`` each of them."""
-        agos: list[int] = self._ago[found].tolist()
-        return agos if one else [min(agos)] if agos else []
-
-    def _meant(self, parts: list[Part], rows: IntArray) -> Mask:
-        exact = [_exactly(self._values, part, rows) & part.known for part in parts]
-        found: Mask = np.ones(len(rows), dtype=bool) & bool(exact)
-        for mask in exact:
-            found &= mask
-        if found.any() or sum(len(part.key.split()) for part in parts) < 2:
-            return found
-        return self._near(parts, rows, exact)
-
-    def _near(self, parts: list[Part], rows: IntArray, exact: list[Mask]) -> Mask:
-        """Items of whose texts the parts are stretches: names that were not said in full."""
-        found = np.zeros(len(rows), dtype=bool)
-        fixed = [mask for mask, part in zip(exact, parts, strict=True) if part.role is not None]
-        free = [part for part in parts if part.role is None]
-        able: Mask = np.ones(len(rows), dtype=bool)
-        for mask in fixed:
-            able &= mask
-        for at in np.flatnonzero(able)[::-1][:_ALSO_NEAR].tolist():
-            text = self._values.text(int(rows[at]))
-            found[at] = all(f" {part.key} " in text for part in free)
-        return found

@@ -14,7 +14,8 @@ from tiny_worlds import (
     tiny_scorer,
 )
 
-from p5rec.decoding.beam import Excluded, beam_search
+from p5rec.decoding.beam import beam_search
+from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.history_index import HistoryIndex
 from p5rec.errors import DecodingError
 from p5rec.model.prompt_batch import PromptBatch

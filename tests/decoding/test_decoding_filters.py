@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tiny_worlds import BASE_SIZE, FAMILIES, catalogues, random_histories, tiny_scorer
 
 from p5rec.data.catalogue import Catalogue
-from p5rec.decoding.beam import Excluded, beam_search
+from p5rec.decoding.beam import beam_search
 from p5rec.decoding.exact import score_catalogue
+from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.filter_expression import (
     And,
     Comparison,

@@ -17,10 +17,11 @@ from tiny_worlds import (
     tiny_scorer,
 )
 
-from p5rec.decoding.beam import Excluded, walk
+from p5rec.decoding.beam import walk
 from p5rec.decoding.choosing import Capped, Drawn, Greedy
 from p5rec.decoding.diversity import likeness, most_marginal
 from p5rec.decoding.exact import score_catalogue
+from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.strategies import PRESETS, Quota, Strategy, preset_for, strategy_of
 from p5rec.decoding.trie import Trie

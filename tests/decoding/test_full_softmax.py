@@ -10,8 +10,9 @@ from test_beam_search import brute_force, check, random_prompts
 from tiny_worlds import FAMILIES, catalogues, groceries, random_histories, tiny_scorer
 
 from p5rec import Recommender
-from p5rec.decoding.beam import Excluded, beam_search
+from p5rec.decoding.beam import beam_search
 from p5rec.decoding.companions import KINDS
+from p5rec.decoding.excluded import Excluded
 from p5rec.decoding.full_softmax import ItemProbabilities
 from p5rec.errors import DecodingError, RecipeError, TrainingError
 from p5rec.model.recipe import Recipe

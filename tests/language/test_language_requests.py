@@ -30,8 +30,9 @@ from p5rec.decoding.filters import Filters
 from p5rec.decoding.trie import Trie
 from p5rec.errors import RequestError
 from p5rec.language.matching import LEAST, MOST_GUESSED, asked_words, lean_of
+from p5rec.language.request_reading import LONGEST_REQUEST, read_request
 from p5rec.language.request_text import request_text
-from p5rec.language.requests import LONGEST_REQUEST, Request, ShopWords, denied_rows
+from p5rec.language.requests import ShopWords, denied_rows
 from p5rec.language.spelling import slips
 from p5rec.language.word_index import WordIndex
 from p5rec.language.words import words
@@ -70,7 +71,7 @@ WISHES = [
 
 @pytest.mark.parametrize(("text", "wish"), WISHES)
 def test_limits_are_no_part_of_the_wish(text: str, wish: str) -> None:
-    request = Request.parse(text, WORDS)
+    request = read_request(text, WORDS)
     assert (request.wish, request.text) == (wish, text)
 
 
@@ -89,7 +90,7 @@ def told(limit: str) -> str:
 @pytest.mark.parametrize("case", WRITTEN, ids=[case[0] for case in WRITTEN])
 def test_a_written_limit_is_read_as_a_person_means_it(case: list[Any]) -> None:
     text, limits, shop = (*case, "full")[:3]
-    shown = Request.parse(text, SHOPS[shop]).describe()
+    shown = read_request(text, SHOPS[shop]).describe()
     assert sorted(shown) == sorted(map(told, limits))
 
 
@@ -99,7 +100,7 @@ def test_there_are_two_hundred_written_cases_and_each_is_another() -> None:
 
 def ruled_out(text: str) -> list[int]:
     """Rows that neither pass the condition of a request nor are left by its words."""
-    request = Request.parse(text, WORDS)
+    request = read_request(text, WORDS)
     out = set(denied_rows(request, WORDS, FILTERS).tolist())
     if request.condition is not None:
         passing = FILTERS.compile(request.condition).leaves[FILTERS.trie.leaf_of_item]
@@ -138,7 +139,7 @@ def test_values_and_phrases_together_rule_out_all_others() -> None:
     shop = full_shop()
     known = ShopWords(shop)
     filters = Filters(shop, Trie.from_codes(np.arange(len(shop))[:, None]))
-    request = Request.parse("for dogs", known)
+    request = read_request("for dogs", known)
     left = set(range(len(shop))) - set(denied_rows(request, known, filters).tolist())
     passing = filters.mask(request.condition) if request.condition else None
     fits = {row for row in left if passing is None or passing[row]}
@@ -147,7 +148,7 @@ def test_values_and_phrases_together_rule_out_all_others() -> None:
 
 def test_without_prices_a_price_is_not_understood() -> None:
     known = ShopWords(Catalogue.from_table(pa.table({"item_id": ["a"], "title": ["Tea"]})))
-    request = Request.parse("tea under $5", known)
+    request = read_request("tea under $5", known)
     assert request.describe() == ["not understood: under $5"]
     assert (request.condition, request.limited) == (None, False)
 
@@ -155,13 +156,13 @@ def test_without_prices_a_price_is_not_understood() -> None:
 @pytest.mark.parametrize("text", ["", "  \n\t"])
 def test_an_empty_request_is_refused(text: str) -> None:
     with pytest.raises(RequestError, match="empty"):
-        Request.parse(text, WORDS)
+        read_request(text, WORDS)
 
 
 def test_a_request_that_is_too_long_is_refused() -> None:
     with pytest.raises(RequestError, match=r"65,540 bytes.*65,536 bytes \(64 KiB\)"):
-        Request.parse("🎉" * 16385, WORDS)
-    assert Request.parse("🎉" * 16384, WORDS).not_understood
+        read_request("🎉" * 16385, WORDS)
+    assert read_request("🎉" * 16384, WORDS).not_understood
     assert LONGEST_REQUEST == 2**16
 
 
@@ -170,14 +171,14 @@ def test_a_request_that_is_too_long_is_refused() -> None:
 )
 def test_a_long_request_is_read_quickly(piece: str) -> None:
     start = time.perf_counter()
-    Request.parse("x" + piece * (60_000 // len(piece)), WORDS)
+    read_request("x" + piece * (60_000 // len(piece)), WORDS)
     assert time.perf_counter() - start < 2
 
 
 @given(st.text(min_size=1, max_size=200))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        request = Request.parse(text, WORDS)
+        request = read_request(text, WORDS)
     except RequestError:
         assert not clean(text, max_characters=len(text))
     else:
