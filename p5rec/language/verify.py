@@ -16,7 +16,8 @@ from p5rec.language.form import finished, unfinished
 from p5rec.language.history_record import HistoryRecord
 from p5rec.language.mentions import Values, is_odd
 from p5rec.language.phrases import load_phrases
-from p5rec.language.statements import Part, Phrase, Statements, read
+from p5rec.language.statement_reading import read_statements
+from p5rec.language.statements import Part, Phrase, Statements
 
 IntArray = NDArray[np.int64]
 
@@ -143,13 +144,13 @@ class Verifier:
     def _events_of(self, sentence: str, item: int, history: HistoryRecord) -> int:
         """How many events the thing has that a sentence of the history names."""
         found = self._plain_claims(sentence, item, history)
-        said = read(self.values.mentions(sentence), self.values.attributes)
+        said = read_statements(self.values.mentions(sentence), self.values.attributes)
         held = _hold(found) and len(said.phrases) == 1 and said.phrases[0].mode == "history"
         return max(history.times(history.naming(said.phrases[0]), False)) if held else 0
 
     def _plain_claims(self, sentence: str, item: int, history: HistoryRecord) -> list[Claim]:
         mentions = self.values.mentions(sentence)
-        statements = read(mentions, self.values.attributes)
+        statements = read_statements(mentions, self.values.attributes)
         tail = sentence[mentions[-1].end :] if mentions else sentence
         if statements.refused or is_odd(tail):
             reason = statements.refused or "signs that are no punctuation"
@@ -185,7 +186,7 @@ class Verifier:
         if unfinished(sentence, mentions):
             sentence = finished(sentence, mentions)
             mentions = self.values.mentions(sentence)
-        said = read(mentions, self.values.attributes)
+        said = read_statements(mentions, self.values.attributes)
         wrong = sorted(self._corrections(said, item, history), reverse=True)
         for start, end, right in wrong if not said.refused else ():
             sentence = sentence[:start] + right + sentence[end:]
