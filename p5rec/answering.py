@@ -12,12 +12,12 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Histories
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.beam import Found
+from p5rec.decoding.filter_columns import rows_of
 from p5rec.decoding.filter_expression import Expression
 from p5rec.decoding.filter_parser import parse_filter
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.wanted import Plan, Wanted
-from p5rec.errors import RequestError
 from p5rec.language.explain import Explainer
 from p5rec.language.explanation_tools import Tools
 from p5rec.language.matching import lean_of
@@ -133,13 +133,7 @@ class Answers:
 
         :raises RequestError: if an item is not in the catalogue.
         """
-        rows = self.catalogue.rows_of(items)
-        missing = [item for item, row in zip(items, rows, strict=True) if row < 0]
-        if missing:
-            raise RequestError(
-                f"item {missing[0]!r} is not in the catalogue. Ask for one that is, such as "
-                f"{self.catalogue.item_ids[0]!r}."
-            )
+        rows = rows_of(self.catalogue, items)
         known, _ = Histories.from_events(list(histories), self.catalogue)
         return known, rows
 

@@ -106,7 +106,7 @@ class Askable(AnyRecommender):
             lets the model use any words and checks them), ``sentences`` (2, at most so many),
             ``language`` (that of the recipe; "en", "de", "es" or "fr") and ``about`` (what is
             known of the person in words, for a model that learnt from reference explanations).
-        :raises RequestError: if the item is not in the catalogue, or there is no such language.
+        :raises RequestError: if the item is not in the catalogue, or what is asked for cannot be.
         """
         return self.explain_all([history], [item], **how)[0]
 

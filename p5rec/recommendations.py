@@ -22,9 +22,10 @@ LARGEST_K = 1000
 
 @dataclass(frozen=True)
 class Recommendation:
-    """An item that fits: ``path`` is its semantic ID in words.
+    """An item that fits, at ``rank`` of its list, the best being 1.
 
-    ``score``: its log-probability; from a fallback one over its rank.
+    ``score``: its log-probability, in nats; from a fallback one over its rank. ``path``: its
+    semantic ID in words, coarse to fine; from a fallback its categories and name.
     """
 
     item_id: str

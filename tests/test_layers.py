@@ -41,13 +41,12 @@ ALLOWED: dict[str, set[str]] = {
     "answering": MIDDLE | {"language", "recommendations"},
     "askable": MIDDLE | {"language", "recommendations", "answering"},
     "recommender": UPPER | {"askable"},
-    "serving": UPPER | {"recommendations", "recommender", "fallback"},
     # Plain models behind the same call as the recommender.
     "fallback": UPPER | {"recommendations"},
     "benchmark": UPPER | {"recommender"},
     "demo": UPPER | {"recommender", "benchmark.suite"},
     "demo_llm": UPPER | {"recommender"},
-    "cli": UPPER | {"recommendations", "recommender", "serving", "demo", "demo_llm", "benchmark"},
+    "cli": UPPER | {"recommendations", "recommender", "demo", "demo_llm", "benchmark"},
     "__main__": {"cli"},
     # The front door. All but the errors is loaded on first use; the rest is for the type checker.
     "__init__": UPPER | {"recommendations", "recommender"},
@@ -55,8 +54,8 @@ ALLOWED: dict[str, set[str]] = {
 
 TORCH_FREE_ROOMS = ("errors", "hints", "resources", "data", "ids", "prompting")
 TORCH_FREE_MODULES = (
-    *("evaluation.metrics", "evaluation.baselines", "evaluation.significance"),
-    *("evaluation.ids_assessment", "evaluation.ids_report"),
+    *("evaluation.metrics", "evaluation.protocol", "evaluation.baselines"),
+    *("evaluation.significance", "evaluation.ids_assessment", "evaluation.ids_report"),
 )
 TORCH = {"torch", "accelerate", "peft", "safetensors.torch"}
 

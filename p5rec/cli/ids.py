@@ -37,15 +37,11 @@ def ids_show(
     as_json: AsJson = False,
 ) -> None:
     """Print the tree of an item in words."""
+    from p5rec.decoding.filter_columns import rows_of
     from p5rec.ids.show import place_of_item, tree_of_item
 
     recommender = load_bundle(bundle)
-    row = int(recommender.catalogue.rows_of([item])[0])
-    if row < 0:
-        raise RequestError(
-            f"item {item!r} is not in the catalogue. Ask for one that is, such as "
-            f"{recommender.catalogue.item_ids[0]!r}."
-        )
+    (row,) = rows_of(recommender.catalogue, [item]).tolist()
     subject = (recommender.model.ids, recommender.catalogue, row)
     print_answer(place_of_item(*subject).as_dict(), as_json, tree_of_item(*subject))
 

@@ -27,7 +27,11 @@ MICROSECONDS_A_DAY = 86_400_000_000
 
 
 class Event(NamedTuple):
-    """One event of a history that a caller hands over; ``timestamp`` in seconds since 1970 UTC."""
+    """One event of a history that a caller hands over.
+
+    ``timestamp`` is in seconds since 1970, UTC. Events next to each other with one ``session_id``
+    are one basket; an event without is one of its own.
+    """
 
     item_id: str
     timestamp: float | None = None
@@ -41,8 +45,8 @@ class Events:
     ``table`` holds ``user_id``, ``item_id``, ``timestamp`` (microseconds, UTC) or ``position``
     (whole numbers, oldest first), and any of ``behaviour``, ``session_id``, ``rating``,
     ``review``, its ``summary``, a reference ``explanation`` (why the item fitted the person), and
-    ``query``. Build it with ``from_table`` or ``load_events``, which sort;
-    the constructor trusts its caller. ``notes`` says what was changed on the way in.
+    ``query``. Build it with ``from_table`` or ``load_events``, which sort; the constructor trusts
+    its caller. ``notes`` says what was changed on the way in.
 
     >>> log = Events.from_table(pa.table({"user_id": ["u", "u"], "item_id": ["b", "a"],
     ...                                   "position": [2, 1]}))

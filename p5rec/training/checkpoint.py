@@ -108,7 +108,11 @@ def load_checkpoint(
             "another folder, or delete the file to start anew."
         )
     _restore(tensors, module, optimizer)
-    kept = {key[5:]: value for key, value in tensors.items() if key.startswith("kept/")}
+    kept = {
+        key.removeprefix("kept/"): value
+        for key, value in tensors.items()
+        if key.startswith("kept/")
+    }
     return progress, kept
 
 

@@ -87,6 +87,8 @@ def learning_rate_factor(fraction: float, warmup: float) -> float:
 
 
 class _Trainer:
+    """One run: its optimiser, the average of its weights, and how far it has come."""
+
     def __init__(self, run: Run, bar: Bar) -> None:
         self._run = run
         self._bar = bar
@@ -181,15 +183,7 @@ class _Trainer:
 
     def _step(self, step: Step, fraction: float) -> None:
         run, number = self._run, self.progress.step
-        rate = learning_rate_factor(fraction, run.settings.warmup)
-        settings = run.settings
-        peak = settings.learning_rate
-        if step.task != MAIN_TASK:
-            peak = settings.language_learning_rate or peak
-        if step.task in WRITTEN_TASKS:
-            peak = settings.writing_learning_rate or peak
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate * (settings.prior_learning_rate if group["prior"] else peak)
+        self._set_learning_rates(step.task, fraction)
         run.random.reseed(run.seed, number)
         torch.manual_seed(run.seed * 1_000_003 + number)
         self._objective.train()
@@ -206,6 +200,17 @@ class _Trainer:
         self._prepared.zero_grad(set_to_none=True)
         self._average.update(trainable(run.objective), number)
         self._note(step.task, value, fraction)
+
+    def _set_learning_rates(self, task: Task, fraction: float) -> None:
+        settings = self._run.settings
+        peak = settings.learning_rate
+        if task != MAIN_TASK:
+            peak = settings.language_learning_rate or peak
+        if task in WRITTEN_TASKS:
+            peak = settings.writing_learning_rate or peak
+        factor = learning_rate_factor(fraction, settings.warmup)
+        for group in self._optimizer.param_groups:
+            group["lr"] = factor * (settings.prior_learning_rate if group["prior"] else peak)
 
     def _note(self, task: str, loss: float, fraction: float) -> None:
         if task == MAIN_TASK:
