@@ -277,8 +277,7 @@ class Recipe(_Section):
                 "training.tasks gives the prior steps of its own, and there is none that learns. "
                 "Set prior.enabled to true and prior.width above 0, or leave the task out"
             )
-        apart = self.training.tasks.get("prior") and not self.prior.joint
-        beside = apart and 0 < (self.prior.trust or 0) <= 1
+        beside = self.prior_apart and 0 < (self.prior.trust or 0) <= 1
         if self.scoring.softmax == "full" and self.prior.enabled and not beside:
             raise ValueError(
                 "scoring.softmax 'full' goes with a history prior that learns by itself. Give "
@@ -288,6 +287,11 @@ class Recipe(_Section):
         if self.base.mini is not None and self.adapter.method == "lora":
             raise ValueError("a mini model has nothing pretrained to adapt: use method 'full'")
         return self
+
+    @property
+    def prior_apart(self) -> bool:
+        """Whether the history prior learns in steps of its own, and from no others."""
+        return bool(self.training.tasks.get("prior")) and not self.prior.joint
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Recipe:

@@ -95,8 +95,7 @@ def fit_model(
     )
     with reporter.bar("Training") as bar:
         progress = train(run, bar, resume=resume)
-        apart = recipe.training.tasks.get("prior") and not recipe.prior.joint
-        if apart and run.validate is not None:
+        if recipe.prior_apart and run.validate is not None:
             choose_trust(model, run.validate)
     return model, progress
 
@@ -134,34 +133,35 @@ def assemble(recipe: Recipe, fitting: Fitting, reporter: Reporter) -> Untrained:
     cross_fitted = None
     if recipe.prior.enabled and recipe.prior.companions:
         with reporter.bar("Items that go together"):
-            cross_fitted = fit_companions(
-                histories,
-                len(fitting.catalogue),
-                width=recipe.prior.companions,
-                seed=fitting.seed,
-            )
-            every = np.arange(len(fitting.catalogue))
-            words = ItemWords(fitting.catalogue)
-            nearest = words.nearest(every)
-            cross_fitted = with_alike_words(cross_fitted, words, nearest)
-            never = ~np.isin(every, histories.items)
-            cross_fitted = pretend_cold(cross_fitted, nearest, never, seed=fitting.seed)
+            cross_fitted = _companions(recipe, fitting, histories)
     written = Written.of(fitting.split.train, fitting.catalogue, fitting.users)
-    model = _assemble(recipe, fitting, histories, cross_fitted, reporter, written.reasons)
+    model = _build(recipe, fitting, histories, cross_fitted, written.reasons, reporter)
     lessons = written.lessons()
     if lessons:
         model.wording = Wording.learn(lessons).to_dict()
     return Untrained(model, histories, cross_fitted, written)
 
 
-def _assemble(
+def _companions(recipe: Recipe, fitting: Fitting, histories: Histories) -> CrossFitted:
+    """Items that are chosen together or read alike; some are taken for cold, to learn from."""
+    catalogue, seed = fitting.catalogue, fitting.seed
+    found = fit_companions(histories, len(catalogue), width=recipe.prior.companions, seed=seed)
+    every = np.arange(len(catalogue))
+    words = ItemWords(catalogue)
+    nearest = words.nearest(every)
+    found = with_alike_words(found, words, nearest)
+    return pretend_cold(found, nearest, ~np.isin(every, histories.items), seed=seed)
+
+
+def _build(
     recipe: Recipe,
     fitting: Fitting,
     histories: Histories,
     cross_fitted: CrossFitted | None,
+    reasons: Sequence[str],
     reporter: Reporter,
-    reasons: Sequence[str] = (),
 ) -> AssembledModel:
+    """The model over its semantic IDs, or that of ``fitting.source`` carried over."""
     catalogue = fitting.catalogue
     counts = ItemCounts.of(histories, len(catalogue), rate=recipe.prior.popularity)
     companions = cross_fitted.everyone if cross_fitted else None
@@ -210,12 +210,11 @@ def _tasks(untrained: Untrained, fitting: Fitting) -> dict[Task, Examples]:
     words = Words(model.catalogue, model.encoder, model.templates, recipe.prompting)
     settings = recipe.training
     sessions = Sessions(histories, newest=settings.newest)
-    apart = bool(settings.tasks.get("prior"))
     tasks: dict[Task, Examples] = {
         "next_item": NextItemExamples(
             histories,
             sessions,
-            None if apart and not recipe.prior.joint else index,
+            None if recipe.prior_apart else index,
             model.encoder,
             _heads(model, histories, fitting.users),
             sequence=settings.sequence,
@@ -225,7 +224,7 @@ def _tasks(untrained: Untrained, fitting: Fitting) -> dict[Task, Examples]:
             loosely=settings.loosely,
         )
     }
-    if apart and index is not None:
+    if settings.tasks.get("prior") and index is not None:
         tasks["prior"] = PriorExamples(sessions, index, targets=settings.targets)
     if any(model.catalogue.texts):
         tasks["request"] = RequestExamples(words, histories)
