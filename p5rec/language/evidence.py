@@ -38,8 +38,8 @@ def measure_evidence(
     item itself, then by turns the most recent and those that share most with the suggested item
     (the information of shared attributes, see ``ItemFacts``). An item whose absence does not
     lower the log-probability carried nothing and is left out, as is what weighs less than a fifth
-    of the heaviest. In the same pass, items of the
-    history that share a telling attribute with the suggested one are taken out together.
+    of the heaviest. In the same pass, items of the history that share a telling attribute with the
+    suggested one are taken out together.
 
     :param items: the item to account for, one catalogue row a history, ``int64[U]``.
     :param most: at most so many events of evidence.

@@ -55,33 +55,19 @@ def shared_text(shared: Sequence[Shared]) -> str:
     return ", ".join(parts[:MOST_SHARED]) or "nothing known"
 
 
-def plain_sentences(
-    catalogue: Catalogue,
-    evidence: Evidence,
-    *,
-    verb: str = "chose",
-    most: int = 2,
-    language: str = "en",
-) -> list[str]:
-    """True sentences that give the evidence, the strongest reason first.
+def candidates(
+    catalogue: Catalogue, evidence: Evidence, *, verb: str = "chose", language: str = "en"
+) -> Iterator[Sentence]:
+    """Every plain sentence that the evidence gives, in one wording, the strongest reason first.
 
     The wording varies from item to item and is always the same for one item and its evidence.
-    Without evidence the sentence is about the item alone, and where nothing about it can be said
-    it says so.
+    Without evidence the sentence is about the item alone; where nothing about it can be said,
+    there is none.
 
     :param verb: what the person did with the items of the history, one of ``VERBS``.
     :param language: one of ``phrases.languages()``.
     :raises RequestError: if there is no such language.
     """
-    chosen = candidates(catalogue, evidence, verb=verb, language=language)
-    sentences = [sentence.text for sentence in chosen]
-    return sentences[:most] or [load_phrases(language).none]
-
-
-def candidates(
-    catalogue: Catalogue, evidence: Evidence, *, verb: str = "chose", language: str = "en"
-) -> Iterator[Sentence]:
-    """Every plain sentence that the evidence gives, in one wording, the strongest reason first."""
     pick = _pick_for(catalogue.item_ids[evidence.item])
     for forms in statements(catalogue, evidence, verb=verb, language=language):
         yield forms[pick(len(forms))]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pyarrow as pa
 
 from p5rec.data.catalogue import Catalogue
+from p5rec.language.explanation import Evidence
+from p5rec.language.sentences import candidates
 
 ROWS = (
     # title, brand, categories, variant, price, roast
@@ -27,3 +31,8 @@ def shop() -> Catalogue:
     names = ("title", "brand", "categories", "variant", "price", "roast")
     columns = dict(zip(names, map(list, zip(*ROWS, strict=True)), strict=True))
     return Catalogue.from_table(pa.table({"item_id": [f"sku-{n}" for n in range(10)], **columns}))
+
+
+def plain_sentences(catalogue: Catalogue, evidence: Evidence, *, verb: str = "chose") -> list[str]:
+    """The two strongest sentences of some evidence."""
+    return [one.text for one in islice(candidates(catalogue, evidence, verb=verb), 2)]

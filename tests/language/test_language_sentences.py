@@ -7,14 +7,23 @@ import time
 import numpy as np
 import pyarrow as pa
 import pytest
-from language_worlds import CHIPS, DARK, FLUID, GREEK, HISTORY, OAT, SOY, STRAWBERRY, shop
+from language_worlds import (
+    CHIPS,
+    DARK,
+    FLUID,
+    GREEK,
+    HISTORY,
+    OAT,
+    SOY,
+    STRAWBERRY,
+    plain_sentences,
+    shop,
+)
 
 from p5rec.data.catalogue import Catalogue
 from p5rec.language.explanation import Evidence, EvidenceEvent, Shared
 from p5rec.language.facts import facts_of, speak
-from p5rec.language.phrases import load_phrases
 from p5rec.language.sentences import (
-    plain_sentences,
     reference_explanation,
     shared_text,
 )
@@ -65,7 +74,7 @@ def test_plain_sentences_say_how_often_and_when() -> None:
 def test_without_evidence_the_item_itself_is_described() -> None:
     assert "Yogurt" in plain_sentences(SHOP, Evidence(STRAWBERRY, -1.0))[0]
     bare = Catalogue.from_table(pa.table({"item_id": ["***"]}))
-    assert plain_sentences(bare, Evidence(0, -1.0)) == [load_phrases().none]
+    assert plain_sentences(bare, Evidence(0, -1.0)) == []
 
 
 def test_a_reference_prefers_what_shares_most() -> None:

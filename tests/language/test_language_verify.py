@@ -20,6 +20,7 @@ from language_worlds import (
     OAT,
     SOY,
     STRAWBERRY,
+    plain_sentences,
     shop,
 )
 
@@ -27,7 +28,7 @@ from p5rec.data.catalogue import Catalogue
 from p5rec.language.explanation import Evidence, EvidenceEvent, Explanation
 from p5rec.language.facts import facts_of
 from p5rec.language.phrases import load_phrases
-from p5rec.language.sentences import plain_sentences, reference_explanation, statements
+from p5rec.language.sentences import reference_explanation, statements
 from p5rec.language.verify import Verifier, split_sentences
 
 SHOP = shop()
