@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from p5rec.data.catalogue import Catalogue
-from p5rec.data.events import Histories
+from p5rec.data.events import Histories, History
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.beam import Found
 from p5rec.decoding.filter_columns import rows_of
@@ -26,7 +26,6 @@ from p5rec.language.requests import Request, ShopWords, denied_rows
 from p5rec.language.wording import Wording
 from p5rec.model.prompt_batch import EncodedPrompt
 from p5rec.recommendations import (
-    History,
     Recommendation,
     Recommendations,
     check_k,

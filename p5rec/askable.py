@@ -9,7 +9,7 @@ from typing_extensions import Unpack, override
 
 from p5rec.answering import Answers
 from p5rec.data.catalogue import Catalogue
-from p5rec.data.events import Histories
+from p5rec.data.events import Histories, History
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.following import Followed, Following
 from p5rec.decoding.wanted import Wanted
@@ -24,7 +24,6 @@ from p5rec.language.saved_conversation import Settings, Turn, read_saved
 from p5rec.model.recipe import Recipe
 from p5rec.recommendations import (
     AnyRecommender,
-    History,
     Recommendations,
     as_histories,
     check_k,

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from typing_extensions import override
 
 from p5rec.data.catalogue import Catalogue
-from p5rec.data.events import Events, Histories
+from p5rec.data.events import Events, Histories, History
 from p5rec.data.loading import catalogue_of, events_of
 from p5rec.data.tables import Source
 from p5rec.decoding.beam import Found
@@ -27,7 +27,6 @@ from p5rec.model.bundle import open_bundle, writing_bundle
 from p5rec.model.fitted_ids import CATALOGUE
 from p5rec.recommendations import (
     AnyRecommender,
-    History,
     Recommendation,
     Recommendations,
     check_k,

@@ -11,12 +11,11 @@ import numpy as np
 from typing_extensions import Unpack
 
 from p5rec.data.catalogue import Catalogue
-from p5rec.data.events import Event, Histories
+from p5rec.data.events import Event, Histories, History
 from p5rec.decoding.beam import Found
 from p5rec.decoding.wanted import Plan, Wanted
 from p5rec.errors import RequestError
 
-History = Sequence[str | Event]
 LARGEST_K = 1000
 
 

@@ -38,6 +38,10 @@ class Event(NamedTuple):
     session_id: str | None = None
 
 
+History = Sequence[str | Event]
+"""What somebody has chosen, oldest first, as a caller hands it over: item ids or events."""
+
+
 @dataclass(frozen=True, eq=False)
 class Events:
     """Events of all users, one row an event, sorted by user and then time.
@@ -205,7 +209,7 @@ class Histories:
     @classmethod
     def from_events(
         cls,
-        events: Sequence[Sequence[str | Event]],
+        events: Sequence[History],
         catalogue: Catalogue,
         *,
         user_ids: Sequence[str] | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 from typing_extensions import Unpack, override
 
-from p5rec.data.events import Event, Histories
+from p5rec.data.events import Event, Histories, History
 from p5rec.decoding.beam import begin
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.wanted import Wanted
@@ -77,8 +77,8 @@ class Followed(Generic[Answer]):
 
     def __init__(
         self,
-        history: Sequence[str | Event],
-        answer: Callable[[Sequence[str | Event], int, Wanted], Answer],
+        history: History,
+        answer: Callable[[History, int, Wanted], Answer],
     ) -> None:
         """``answer`` recommends after a history; it is asked anew at each :meth:`recommend`."""
         self._events = list(history)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from p5rec.data.events import Event
+from p5rec.data.events import Event, History
 from p5rec.decoding.filter_expression import Expression
 from p5rec.decoding.wanted import Wanted
 from p5rec.errors import RequestError
@@ -19,7 +19,6 @@ MOST_TURNS = 200
 LARGEST_SAVED = 16 * 2**20
 """Characters."""
 
-History = Sequence[str | Event]
 _KEPT = (str, int, float, bool, list, tuple, type(None))
 
 
