@@ -57,8 +57,9 @@ class HistoryPrior(nn.Module):
     That is the sum of two masses. *Something else*: the child's recent share of the log to
     a learned power (``popularity``), times the exponential of a learned weighted sum of the
     history features of :class:`HistoryIndex` (zero where the history holds nothing under the
-    child). *Again* and *near*: the weights that two :class:`ItemWeights` give to the own items
-    under the child, and to the companions of recent ones. Masses of children add up to their
+    child). *Again*, *near* and *cold*: the weights that three :class:`ItemWeights` give to the own
+    items under the child, to the companions of recent ones, and to those of them that nobody has
+    chosen, whose closeness is lent and means something else. Masses of children add up to their
     parent's, so a category is likely because of the items in it, and what the user has never chosen
     does not become likely by lying beside what they always choose.
     """
@@ -97,7 +98,7 @@ class HistoryPrior(nn.Module):
             log_share = torch.from_numpy(np.log(under).astype(np.float32))
             self.register_buffer(f"log_share_{depth}", log_share)
         self.companions = companions
-        self.again = self.near = None
+        self.again = self.near = self.cold = None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             if width:
@@ -105,6 +106,7 @@ class HistoryPrior(nn.Module):
                 self.again = ItemWeights(counts, features=own, width=width)
             if companions is not None:
                 self.near = ItemWeights(counts, features=len(NEARNESS), width=width)
+                self.cold = ItemWeights(None, features=len(NEARNESS), width=width)
         item_of_leaf = torch.from_numpy(np.asarray(trie.item_of_leaf, dtype=np.int64))
         self.register_buffer("item_of_leaf", item_of_leaf, persistent=False)
         leaf_of_item = torch.from_numpy(np.asarray(trie.leaf_of_item, dtype=np.int64))
@@ -232,8 +234,8 @@ class HistoryPrior(nn.Module):
 
     def _weighed(
         self, features: HistoryFeatures
-    ) -> Iterator[tuple[ItemWeights, Tensor, tuple[Tensor, Tensor, Tensor | None]]]:
-        """Each network, the pairs that it weighs, and its inputs: features, items, the cold."""
+    ) -> Iterator[tuple[ItemWeights, Tensor, tuple[Tensor, Tensor]]]:
+        """Each network, the pairs that it weighs, and its inputs: features and items."""
         device = self.history.device
         leaves = torch.from_numpy(features.keys[-1] % self.n_nodes[-1]).to(device)
         if self.again is not None:
@@ -241,12 +243,13 @@ class HistoryPrior(nn.Module):
             known = np.concatenate([counts, features.habits], axis=1)
             pairs = torch.from_numpy(features.own[-1]).to(device)
             items = self.item_of_leaf[leaves[pairs]]
-            yield self.again, pairs, (torch.from_numpy(known).to(device), items, None)
-        if self.near is not None:
-            pairs = torch.from_numpy(features.near).to(device)
-            items = self.item_of_leaf[leaves[pairs]]
-            nearness = torch.from_numpy(features.nearness).to(device)
-            yield self.near, pairs, (nearness, items, nearness[:, LENT] > 0)
+            yield self.again, pairs, (torch.from_numpy(known).to(device), items)
+        if self.near is not None and self.cold is not None:
+            lent = features.nearness[:, LENT] > 0
+            for network, chosen in ((self.near, ~lent), (self.cold, lent)):
+                pairs = torch.from_numpy(features.near[chosen]).to(device)
+                nearness = torch.from_numpy(features.nearness[chosen]).to(device)
+                yield network, pairs, (nearness, self.item_of_leaf[leaves[pairs]])
 
     def _masses(
         self, features: HistoryFeatures, keys: Sequence[Tensor], parents: Sequence[Tensor]

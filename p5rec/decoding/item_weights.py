@@ -23,13 +23,20 @@ class ItemWeights(nn.Module):
     own items that is a mixture of choosing again and choosing something else, as in RepeatNet (Ren
     et al., 2019), with a network in the place of its attention.
 
-    To the features are added how often users come back to the item (a log-odds) and its popularity.
+    To the features are added how often users come back to the item (a log-odds) and its popularity,
+    but for items that nobody has chosen.
     """
 
-    def __init__(self, counts: ItemCounts, *, features: int, width: int) -> None:
-        """``features``: how many there are; ``width``: of the two hidden layers."""
+    def __init__(self, counts: ItemCounts | None, *, features: int, width: int) -> None:
+        """Weigh all items that have features alike.
+
+        :param counts: of the training events; None for items that nobody has chosen.
+        :param features: how many there are.
+        :param width: of the two hidden layers.
+        """
         super().__init__()
-        inputs = features + 2
+        of_item = np.empty((0, 0), np.float32) if counts is None else _of_items(counts)
+        inputs = features + of_item.shape[1]
         last = nn.Linear(width, 1)
         nn.init.zeros_(last.weight)
         nn.init.constant_(last.bias, START)
@@ -40,7 +47,7 @@ class ItemWeights(nn.Module):
             nn.GELU(approximate="tanh"),
             last,
         )
-        self.register_buffer("of_item", torch.from_numpy(_of_items(counts)))
+        self.register_buffer("of_item", torch.from_numpy(of_item))
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("scale", torch.ones(inputs))
 
@@ -48,35 +55,22 @@ class ItemWeights(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def forward(self, features: Tensor, items: Tensor, cold: Tensor | None = None) -> Tensor:
-        """Log-weights ``float[C]`` from ``float[C, features]`` and catalogue rows ``int64[C]``.
-
-        :param cold: which items to take for ones that nobody has chosen, ``bool[C]``.
-        """
-        inputs = self._inputs(features, items)
-        if cold is not None:
-            # As readily come back to as others are, and not popular at all.
-            unknown = torch.cat([features, self.newcomer.expand(len(features), -1)], dim=1)
-            inputs = torch.where(cold[:, None], unknown, inputs)
-        inputs = (inputs - self.mean) / self.scale
+    def forward(self, features: Tensor, items: Tensor) -> Tensor:
+        """Log-weights ``float[C]`` from ``float[C, features]`` and catalogue rows ``int64[C]``."""
+        inputs = (self._inputs(features, items) - self.mean) / self.scale
         weights: Tensor = self.layers(inputs).squeeze(1)
         return weights.clamp(-2 * LARGEST, LARGEST)
 
     @torch.no_grad()
-    def standardise(self, features: Tensor, items: Tensor, cold: Tensor | None = None) -> None:
-        """Take mean and spread of the inputs from a sample; the cold ones count as they are."""
+    def standardise(self, features: Tensor, items: Tensor) -> None:
+        """Take mean and spread of the inputs from a sample."""
         if len(items):
             inputs = self._inputs(features, items)
             self.mean.copy_(inputs.mean(0))
             self.scale.copy_(inputs.std(0, correction=0) + 1e-3)
 
-    @property
-    def newcomer(self) -> Tensor:
-        """What stands in the place of ``of_item`` for an item that nobody has chosen, ``[2]``."""
-        return torch.stack([self.mean[-2], self.mean.new_zeros(())])
-
     def _inputs(self, features: Tensor, items: Tensor) -> Tensor:
-        return torch.cat([features, self.of_item[items]], dim=1)
+        return torch.cat([features, self.of_item[items]], dim=1) if len(self.of_item) else features
 
 
 def _of_items(counts: ItemCounts) -> NDArray[np.float32]:

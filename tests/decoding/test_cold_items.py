@@ -106,12 +106,14 @@ def test_in_training_some_items_are_taken_for_cold_and_their_own_companions_hidd
 
 def test_a_cold_item_weighs_what_its_features_say_whatever_is_counted_of_it():
     rng = np.random.default_rng(0)
-    network = ItemWeights(item_counts(np.array([0, 50, 5])), features=2, width=4)
-    roughen(network, rng)
-    features = torch.zeros(3, 2)
-    items, cold = torch.tensor([0, 1, 2]), torch.tensor([True, True, False])
-    weights = network(features, items, cold)
-    assert weights[0] == weights[1] != weights[2]
+    counts = item_counts(np.array([0, 50, 5]))
+    features, items = torch.zeros(3, 2), torch.arange(3)
+    for given, alike in ((counts, False), (None, True)):
+        network = ItemWeights(given, features=2, width=4)
+        roughen(network, rng)
+        network.standardise(features, items)
+        weights = network(features, items)
+        assert (weights[0] == weights[1]).item() is alike
 
 
 def test_nearness_tells_what_is_lent():
@@ -158,6 +160,17 @@ def shop():
     )
     world.scorer.eval()
     return world
+
+
+@torch.no_grad()
+def test_cold_companions_are_weighed_by_a_network_of_their_own(shop):
+    prior = grow(shop, Catalogue.from_table(NEW)).scorer.prior
+    features = prior.index(histories_of([[3, 4]])).features(np.array([0]), np.array([2]))
+    before = prior.item_probs(features)[0, prior.leaf_of_item]
+    roughen(prior.cold, np.random.default_rng(2))
+    moved = prior.item_probs(features)[0, prior.leaf_of_item] / before
+    assert moved[:12].tolist() == pytest.approx([moved[0].item()] * 12, rel=1e-4)
+    assert moved[12].item() != pytest.approx(moved[0].item(), rel=1e-2)
 
 
 def test_new_items_are_lent_companions_and_keep_them_when_saved(shop, tmp_path):

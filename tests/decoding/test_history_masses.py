@@ -97,7 +97,7 @@ def test_popularity_forgets_with_the_days():
 def prior_of(trie, rng, *, companions=None, counts=None):
     chosen = rng.integers(0, 30, size=trie.n_items) if counts is None else counts
     prior = HistoryPrior(trie, RATES, item_counts(chosen), width=4, companions=companions)
-    for network in (prior.again, prior.near):
+    for network in (prior.again, prior.near, prior.cold):
         if network is not None:
             roughen(network, rng)
     return prior, chosen
