@@ -111,10 +111,13 @@ class HistoryPrior(nn.Module):
         self.register_buffer("item_of_leaf", item_of_leaf, persistent=False)
         leaf_of_item = torch.from_numpy(np.asarray(trie.leaf_of_item, dtype=np.int64))
         self.register_buffer("leaf_of_item", leaf_of_item, persistent=False)
+        lent = np.zeros(trie.n_items, dtype=bool) if companions is None else companions.lent
+        self.register_buffer("lent", torch.from_numpy(lent)[item_of_leaf], persistent=False)
         self._trie = trie
 
     item_of_leaf: Tensor
     leaf_of_item: Tensor
+    lent: Tensor
 
     def index(self, histories: Histories, training: CrossFitted | None = None) -> HistoryIndex:
         """What :meth:`contexts` needs, of any moment of these histories.
@@ -193,15 +196,18 @@ class HistoryPrior(nn.Module):
         """What a network and the masses make of every item together, ``float[C, N]``.
 
         The network has a share of the say (:attr:`trust`), and that about what is new to the user:
-        how often own items are chosen again the prior has counted.
+        how often own items are chosen again the prior has counted. Of items that nobody has chosen
+        the prior alone tells, since the network has never seen one.
 
         :param network: the probabilities that the network gives, in the order of the leaves.
         """
+        prior = self.item_probs(features)
+        cold = torch.where(self.lent, prior, 0)
         own = torch.from_numpy(features.keys[-1][features.own[-1]]).to(network.device)
-        new = network.flatten().index_fill(0, own, 0).view_as(network)
-        new = new / new.sum(1, keepdim=True).clamp_min(LEAST)
+        new = network.flatten().index_fill(0, own, 0).view_as(network).masked_fill(self.lent, 0)
+        rest = (1 - cold.sum(1, keepdim=True)) / new.sum(1, keepdim=True).clamp_min(LEAST)
         share = 1.0 if self.trust is None else self.trust[-1]
-        return share * new + (1 - share) * self.item_probs(features)
+        return share * (rest * new + cold) + (1 - share) * prior
 
     def standardise(self, features: HistoryFeatures) -> None:
         """Take the spread of what the networks see from a sample of contexts."""
