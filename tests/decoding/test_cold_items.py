@@ -108,8 +108,8 @@ def test_a_cold_item_weighs_what_its_features_say_whatever_is_counted_of_it():
     rng = np.random.default_rng(0)
     counts = item_counts(np.array([0, 50, 5]))
     features, items = torch.zeros(3, 2), torch.arange(3)
-    for given, alike in ((counts, False), (None, True)):
-        network = ItemWeights(given, features=2, width=4)
+    for known, alike in ((counts, False), (None, True)):
+        network = ItemWeights(known, features=2, width=4)
         roughen(network, rng)
         network.standardise(features, items)
         weights = network(features, items)
