@@ -15,7 +15,7 @@ from p5rec.data.sources import Source, complete_journey, folder
 from p5rec.data.splits import Split, split_for_training
 from p5rec.errors import RecipeError, RequestError
 from p5rec.hints import did_you_mean
-from p5rec.model.recipe import Recipe
+from p5rec.model.recipe import Recipe, problems_of
 
 Rival = Literal["popularity", "own-frequency", "own-recent", "item-knn", "ials", "sasrec"]
 Metric = Literal["recall@5", "recall@10", "ndcg@5", "ndcg@10"]
@@ -76,10 +76,7 @@ class Suite(BaseModel):
         except tomllib.TOMLDecodeError as error:
             raise RequestError(f"suite {name}: not valid TOML: {error}") from error
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()
-            )
-            raise RequestError(f"suite {name}: {problems}. Mend its TOML.") from error
+            raise RequestError(f"suite {name}: {problems_of(error)}. Mend its TOML.") from error
 
     def read(self, data: Path | None) -> Source:
         """Events, items and users.
@@ -116,4 +113,7 @@ class Suite(BaseModel):
         try:
             return Recipe.model_validate(given)
         except ValidationError as error:
-            raise RecipeError(f"suite {self.name} with recipe {recipe.name}: {error}") from error
+            raise RecipeError(
+                f"suite {self.name} with recipe {recipe.name}: {problems_of(error)}. Take another "
+                "recipe, or mend the TOML of the suite."
+            ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,6 +16,8 @@ from p5rec.progress import Reporter
 
 if TYPE_CHECKING:
     from p5rec.benchmark.suite import Rival
+
+Number = TypeVar("Number", int, float)
 
 
 def evaluate(
@@ -79,12 +81,12 @@ def evaluate(
             recipe=Recipe.load(recipe),
             work=work,
             data=data,
-            seeds=[int(seed) for seed in _numbers("--seeds", seeds)],
+            seeds=_numbers("--seeds", seeds, int),
             max_minutes=max_minutes,
             baselines=None if baselines is None else _rivals(baselines),
             baseline_minutes=baseline_minutes,
             trials=trials,
-            budgets=_numbers("--budgets", budgets),
+            budgets=_numbers("--budgets", budgets, float),
             users=users,
         ),
         reporter=reporter,
@@ -138,11 +140,12 @@ def _print_figures(found: dict[str, Any], out: Path, as_json: bool, reporter: Re
     reporter.say(f"Written: {out}")
 
 
-def _numbers(option: str, text: str) -> list[float]:
+def _numbers(option: str, text: str, kind: type[Number]) -> list[Number]:
     try:
-        return [float(part) for part in listed(text)]
+        return [kind(part) for part in listed(text)]
     except ValueError:
-        raise RequestError(f"{option} {text!r}: expected numbers, such as 0,1,2.") from None
+        expected = "whole numbers" if kind is int else "numbers"
+        raise RequestError(f"{option} {text!r}: expected {expected}, such as 0,1,2.") from None
 
 
 def _rivals(text: str) -> list[Rival]:

@@ -325,8 +325,12 @@ class Recipe(_Section):
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"recipe {name}: not valid TOML: {error}") from error
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(str(part) for part in found['loc']) or 'recipe'}: {found['msg']}"
-                for found in error.errors()
-            )
-            raise RecipeError(f"recipe {name}: {problems}") from error
+            raise RecipeError(f"recipe {name}: {problems_of(error)}") from error
+
+
+def problems_of(error: ValidationError) -> str:
+    """Every key of a TOML file that is wrong, and why, on one line."""
+    return "; ".join(
+        f"{'.'.join(map(str, found['loc'])) or 'recipe'}: {found['msg']}"
+        for found in error.errors()
+    )

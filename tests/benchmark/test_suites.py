@@ -155,7 +155,7 @@ def test_a_wrong_suite_says_what_is_wrong(name, tmp_path):
 def test_a_setting_that_recipes_lack_is_refused(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(SHOP_SUITE.replace("history = 4", "colour = 4"), encoding="utf-8")
-    with pytest.raises(RecipeError, match="colour"):
+    with pytest.raises(RecipeError, match="colour: Extra inputs are not permitted"):
         Suite.load(path).adapt(Recipe.load("gpt2-mini"))
 
 
@@ -198,6 +198,7 @@ SHELL_MISTAKES = {
     "no data": (["--suite", "yelp"], "--data"),
     "unknown suite": (["--suite", "yelb"], "yelp"),
     "seeds": (["--suite", "yelp", "--seeds", "one"], "--seeds"),
+    "half a seed": (["--suite", "yelp", "--seeds", "0.5"], "expected whole numbers"),
     "no seed": (["--suite", "shop.toml", "--data", ".", "--seeds", ""], "no seed"),
     "baseline": (["--suite", "yelp", "--baselines", "magic"], "item-knn"),
     "empty folder": (["--suite", "yelp", "--data", "nope"], "interactions.parquet"),
