@@ -22,12 +22,7 @@ from p5rec.language.request_reading import read_request
 from p5rec.language.requests import Request
 from p5rec.language.saved_conversation import Settings, Turn, read_saved
 from p5rec.model.recipe import Recipe
-from p5rec.recommendations import (
-    AnyRecommender,
-    Recommendations,
-    as_histories,
-    check_k,
-)
+from p5rec.recommendations import AnyRecommender, Recommendations, as_histories, check_k
 
 
 class Askable(AnyRecommender):
@@ -74,7 +69,7 @@ class Askable(AnyRecommender):
     def follow(self, history: History = ()) -> Followed[Recommendations]:
         """One user from event to event: only what is new is encoded for the next list.
 
-        See :class:`Followed`.
+        :class:`Followed` tells how.
 
         :raises RequestError: if a history is none, or the model reads every prompt anew (T5 kinds).
         """
@@ -83,8 +78,7 @@ class Askable(AnyRecommender):
         if not self.model.scorer.backbone.one_pass:
             raise RequestError(
                 f"recipe {self.recipe.name} has an encoder-decoder, which reads each history anew, "
-                "so there is nothing to go on from. Use recommend, or a recipe of the gpt2 or "
-                "llama family."
+                "so there is nothing to go on from. Use recommend, or a recipe of another family."
             )
         source = self._answers
         following = Following(source.ranker)

@@ -1,7 +1,7 @@
 """A language model as walks see it: a prompt is encoded once, then walks branch off it.
 
-:mod:`p5rec.model.causal` has decoder-only models (GPT-2, Llama kinds), :mod:`p5rec.model.seq2seq`
-encoder-decoders (T5); nothing else tells them apart.
+:mod:`p5rec.model.causal` has decoder-only models (GPT-2 and Llama kinds, BERT as a decoder),
+:mod:`p5rec.model.seq2seq` encoder-decoders (T5); nothing else tells them apart.
 """
 
 from __future__ import annotations

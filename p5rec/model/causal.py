@@ -22,7 +22,7 @@ MOST_AHEAD = 48
 
 
 class CausalBackbone(Backbone):
-    """GPT-2 and Llama kinds; nothing is ever copied from beam to beam."""
+    """Models that look back alone; nothing is ever copied from beam to beam."""
 
     one_pass = True
 
