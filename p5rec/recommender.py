@@ -110,7 +110,15 @@ class Recommender(Askable):
         place = None if folder is None else Path(folder)
         if place is not None:
             place.mkdir(parents=True, exist_ok=True)
-        fitting = Fitting(split, catalogue, templates, people, seed, place, max_minutes)
+        fitting = Fitting(
+            split,
+            catalogue,
+            templates,
+            users=people,
+            seed=seed,
+            folder=place,
+            max_minutes=max_minutes,
+        )
         model, progress = fit_model(self.recipe, fitting, reporter, resume=resume)
         self._answer_with(model)
         self.about = {
@@ -161,6 +169,7 @@ class Recommender(Askable):
         and of histories goes on to hold: without an event, what is alike in words goes together.
 
         :param events: with the new items, a hundred or thousands, to tune the model on.
+        :param max_minutes: as for :meth:`fit`.
         :raises DataError: listing everything that is wrong with items or events.
         :raises P5RecError: of another kind, if IDs or training fail.
         """
@@ -170,7 +179,12 @@ class Recommender(Askable):
         log = events_of(events, catalogue)
         split = self._split(log, "nothing", seed)
         fitting = Fitting(
-            split, catalogue, self.model.templates, None, seed, None, max_minutes, self.model
+            split,
+            catalogue,
+            self.model.templates,
+            seed=seed,
+            max_minutes=max_minutes,
+            source=self.model,
         )
         model, progress = fit_model(tuning_recipe(self.recipe), fitting, reporter)
         training = {"carried over": True, "events": len(log), "steps": progress.step}

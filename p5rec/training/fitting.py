@@ -31,7 +31,6 @@ from p5rec.progress import Reporter
 from p5rec.prompting.templates import TemplateSet
 from p5rec.training.batch import Examples
 from p5rec.training.checkpoint import Progress
-from p5rec.training.co_occurrence import co_occurrence_vectors
 from p5rec.training.language_examples import (
     ExplanationExamples,
     ItemTextExamples,
@@ -45,6 +44,7 @@ from p5rec.training.prior_examples import PriorExamples
 from p5rec.training.request_examples import RequestExamples
 from p5rec.training.review_examples import Written, written_tasks
 from p5rec.training.sessions import Sessions
+from p5rec.training.start_vectors import start_vectors
 from p5rec.training.transfer import carry_over
 from p5rec.training.validation import Validation, choose_trust
 
@@ -183,9 +183,7 @@ def _build(
         vectors = None
         if recipe.training.start == "co-occurrence":
             width = base.model.get_input_embeddings().weight.shape[1]
-            vectors = co_occurrence_vectors(
-                histories, len(catalogue), dimensions=width, seed=fitting.seed
-            )
+            vectors = start_vectors(histories, len(catalogue), dimensions=width, seed=fitting.seed)
         return AssembledModel.build(
             recipe,
             catalogue,

@@ -1,4 +1,4 @@
-"""Vectors of items from which items are chosen together in the training events."""
+"""Vectors that item tokens start from: of which items are chosen together in training events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SESSION_WEIGHT = 0.1
 """How much a session counts beside a user's whole history."""
 
 
-def co_occurrence_vectors(
+def start_vectors(
     histories: Histories, n_items: int, *, dimensions: int, seed: int
 ) -> NDArray[np.float32]:
     """Unit vectors that are close for items in the same histories and sessions.
