@@ -45,7 +45,7 @@ def weights_of(model):
 def test_what_is_not_of_the_items_stays(fitted):
     made = carry_over(fitted.model, Catalogue.from_table(TOYS))
     before, after = weights_of(fitted.model), weights_of(made)
-    of_items = ("wte", "of_item", "log_share", "leaf")
+    of_items = ("wte", "of_item", "log_share", "leaf", "lent")
     of_levels = ("prior.history", "prior.popularity")
     kept = [name for name in before if not any(part in name for part in of_items + of_levels)]
     assert any("near.layers" in name for name in kept)
