@@ -11,7 +11,8 @@ events with each template that training saw and each that it did not; the loss h
 beside the most popular items of training. ``transfer`` gives the model
 the catalogue of Sports, whose metadata alone makes semantic IDs, then some events of it to tune on,
 and asks for the last event of Sports' users. Beside it stand the popularity of the prefixes that
-Sports' items share with Beauty's in Beauty's own tree, and chance.
+Sports' items share with Beauty's in Beauty's own tree, and chance. Any bundle fitted on Beauty will
+do for it; of one with LoRA, matrices and item rows alone are tuned.
 Writes ``unseen_templates_loss`` and ``zero_shot`` in ``eval/results/language.json``.
 """
 
@@ -115,7 +116,9 @@ def transfer(bundle: Path, data: Path, users: int, sizes: list[int]) -> dict[str
         figure = float(recall(made.rank(cases.histories, k=K), cases).mean())
         found[f"events_{size}"] = round(figure, 5)
         say(f"{size} events: {figure:.4f}")
-    return {"zero_shot": {"beauty-sports": found}}
+    found["recipe"] = fitted.recipe.name
+    lora = fitted.recipe.adapter.method == "lora"
+    return {"zero_shot": {"beauty-sports-lora" if lora else "beauty-sports": found}}
 
 
 def tuning_events(train: Events, asked: set[str], size: int) -> Events | None:
@@ -166,7 +169,8 @@ def main() -> None:
     else:
         found = transfer(given.bundle, given.data, given.users, given.events)
     print(json.dumps(found, indent=2))
-    add_language_results(found, given.part, machine("torch", "numpy"))
+    tuned = "-lora" * ("beauty-sports-lora" in found.get("zero_shot", {}))
+    add_language_results(found, f"{given.part}{tuned}", machine("torch", "numpy"))
 
 
 if __name__ == "__main__":
