@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.mark.parametrize("recipe", ["gpt2-mini", "t5-mini"])
 def test_demo_on_a_slice(recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "demo"
-    run_demo(out, recipe=recipe, seed=0, reporter=SILENT, households=40, max_minutes=0.25)
+    run_demo(out, recipe=recipe, seed=0, reporter=SILENT, households=40, max_minutes=0.6)
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert summary["recipe"] == recipe
     assert summary["households"] <= 40
