@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partialmethod
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -66,12 +67,16 @@ SILENT = Reporter(quiet=True)
 def quiet_transformers() -> Iterator[None]:
     """Without transformers' own bars and notices; errors still come through."""
     import transformers
+    from tqdm.auto import tqdm
 
     verbosity = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    made = tqdm.__init__  # reading GGUF files draws bars past transformers' own switch
+    tqdm.__init__ = partialmethod(made, disable=True)
     try:
         yield
     finally:
+        tqdm.__init__ = made
         transformers.logging.set_verbosity(verbosity)
         transformers.logging.enable_progress_bar()
