@@ -98,7 +98,9 @@ def newcomers(bundle: Path, data: Path, users: int) -> dict[str, Any]:
     return {"zero_shot": {"beauty-newcomers": {"users": len(cases), **told, "shared": same}}}
 
 
-def transfer(bundle: Path, data: Path, users: int, sizes: list[int]) -> dict[str, Any]:
+def transfer(
+    bundle: Path, data: Path, users: int, sizes: list[int], beams: int | None
+) -> dict[str, Any]:
     fitted = Recommender.from_pretrained(bundle)
     beauty = Task.of(sources.folder(data / "amazon-beauty"), SEED)
     sports = sources.folder(data / "amazon-sports")
@@ -113,7 +115,8 @@ def transfer(bundle: Path, data: Path, users: int, sizes: list[int]) -> dict[str
     for size in sizes:
         events = tuning_events(split.train, asked, size)
         made = fitted.transfer(sports.catalogue, events, seed=SEED)
-        figure = float(recall(made.rank(cases.histories, k=K), cases).mean())
+        ranked = made.model.ranker().search(cases.histories, k=K, beams=beams).items
+        figure = float(recall(ranked, cases).mean())
         found[f"events_{size}"] = round(figure, 5)
         say(f"{size} events: {figure:.4f}")
     found["recipe"] = fitted.recipe.name
@@ -161,13 +164,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--users", type=int, default=4000)
     parser.add_argument("--events", type=int, nargs="+", default=[0, 100, 1000])
+    parser.add_argument("--beams", type=int, help="of transfer: fewer take less time")
     given = parser.parse_args()
     if given.part == "templates":
         found = templates(given.bundle, given.data, given.users)
     elif given.part == "newcomers":
         found = newcomers(given.bundle, given.data, given.users)
     else:
-        found = transfer(given.bundle, given.data, given.users, given.events)
+        found = transfer(given.bundle, given.data, given.users, given.events, given.beams)
     print(json.dumps(found, indent=2))
     tuned = "-lora" * ("beauty-sports-lora" in found.get("zero_shot", {}))
     add_language_results(found, f"{given.part}{tuned}", machine("torch", "numpy"))
