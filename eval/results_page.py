@@ -16,6 +16,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import EngFormatter, LogLocator
 
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results", HERE / "README.md"
@@ -149,10 +150,8 @@ def picture(suite: str, runs: list[dict]) -> list[str]:
     """Accuracy against training time and against model size, plain protocol."""
     figure, (time, size) = plt.subplots(1, 2, figsize=(10, 3.6))
     for run in runs:
-        points = sorted(
-            (point["train_minutes"], point["plain"][SHOWN])
-            for point in [*run["budgets"], *run["runs"]]
-        )
+        points = sorted((one["train_minutes"], one["plain"][SHOWN]) for one in run["budgets"])
+        points.append((run["train_minutes"], run["plain"][SHOWN]["mean"]))
         time.plot(*zip(*points, strict=True), marker="o", label=f"p5rec {run['recipe']}")
         size.plot(run["parameters"], run["plain"][SHOWN]["mean"], "o", label=run["recipe"])
         size.annotate(
@@ -172,10 +171,15 @@ def picture(suite: str, runs: list[dict]) -> list[str]:
             color="0.4",
         )
     time.set(xlabel="minutes of training", ylabel=f"{SHOWN}, plain", xscale="log")
-    size.set(xlabel="parameters", xscale="log")
-    time.legend(frameon=False)
+    sizes = [run["parameters"] for run in runs]
+    size.set(xlabel="parameters", xscale="log", xlim=(min(sizes) / 2, max(sizes) * 4))
+    size.xaxis.set_major_formatter(EngFormatter(sep=""))
+    size.xaxis.set_minor_formatter(EngFormatter(sep=""))
+    size.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    time.set_xlim(right=4 * time.get_xlim()[1])
+    time.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(runs))
     for axes in (time, size):
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", linewidth=0.4)
     figure.tight_layout()
