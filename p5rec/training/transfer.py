@@ -21,6 +21,16 @@ OF_ITEMS = ("of_item", "log_share_")
 LEAST_STEPS = 20
 """Of tuning, however few events there are."""
 
+GENTLY = 0.3
+"""Learning rates of tuning, as a share of those that the model was made with."""
+
+_RATES = (
+    "learning_rate",
+    "language_learning_rate",
+    "writing_learning_rate",
+    "prior_learning_rate",
+)
+
 
 def carry_over(
     source: AssembledModel,
@@ -71,8 +81,11 @@ def carry_over(
 
 def tuning_recipe(recipe: Recipe) -> Recipe:
     """A recipe for a few events: what the model has learnt already is not learnt anew."""
-    training = recipe.training.model_copy(update={"least_steps": LEAST_STEPS})
-    return recipe.model_copy(update={"training": training})
+    training = recipe.training
+    rates = {name: getattr(training, name) for name in _RATES}
+    gently = {name: GENTLY * rate for name, rate in rates.items() if rate is not None}
+    tuned = training.model_copy(update={"least_steps": LEAST_STEPS, **gently})
+    return recipe.model_copy(update={"training": tuned})
 
 
 def strangers(catalogue: Catalogue) -> Companions:

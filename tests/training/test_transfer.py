@@ -5,14 +5,14 @@ import pyarrow as pa
 import pytest
 import torch
 from shop import write_shop, write_small_recipe
-from tiny_worlds import grocery_world
+from tiny_worlds import grocery_world, tiny_recipe
 
 from p5rec import Recommender
 from p5rec.data.catalogue import Catalogue
 from p5rec.errors import DataError
 from p5rec.model.vocabulary import rows_from_text
 from p5rec.prompting.tokenizing import TextTokenizer
-from p5rec.training.transfer import carry_over
+from p5rec.training.transfer import GENTLY, LEAST_STEPS, carry_over, tuning_recipe
 
 TOYS = pa.table(
     {
@@ -119,3 +119,18 @@ def test_events_of_other_items_are_refused(fitted):
     events = pa.table({"user_id": ["u"], "item_id": ["oats"], "position": [0]})
     with pytest.raises(DataError, match="oats"):
         fitted.transfer(TOYS, events)
+
+
+def test_a_few_events_are_learnt_gently_and_nothing_else_of_a_recipe_changes():
+    recipe = tiny_recipe("gpt2", language_learning_rate=2e-3)
+    tuned = tuning_recipe(recipe)
+    for name in ("learning_rate", "language_learning_rate", "prior_learning_rate"):
+        before, after = (getattr(one.training, name) for one in (recipe, tuned))
+        assert after == pytest.approx(GENTLY * before)
+    assert tuned.training.writing_learning_rate is None
+    same = {name: value for name, value in tuned.training if not name.endswith("learning_rate")}
+    assert same == {
+        name: LEAST_STEPS if name == "least_steps" else value
+        for name, value in recipe.training
+        if not name.endswith("learning_rate")
+    }
