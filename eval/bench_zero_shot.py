@@ -32,23 +32,18 @@ from bench_common import add_language_results, machine, say
 from p5rec.data import sources
 from p5rec.data.catalogue import Catalogue
 from p5rec.data.events import Events, Histories
-from p5rec.data.splits import Cases, leave_one_out
+from p5rec.data.splits import leave_one_out
 from p5rec.ids.placing import place_items
 from p5rec.recommender import Recommender
 
 SEED = 0
 
 
-def some(cases: Cases, size: int) -> Cases:
-    """A sample of users."""
-    return cases.take(np.sort(np.random.default_rng(SEED).permutation(len(cases))[:size]))
-
-
 def templates(bundle: Path, data: Path, users: int) -> dict[str, Any]:
     model = Recommender.from_pretrained(bundle).model
     task = Task.of(sources.folder(data / "amazon-beauty"), SEED)
     cases, cold = task.cases("test")
-    cases = some(cases.take(np.flatnonzero(~cold)), users)
+    cases = cases.take(np.flatnonzero(~cold)).sample(users, seed=SEED)
     found: dict[bool, dict[str, float]] = {True: {}, False: {}}
     hits: dict[bool, list[np.ndarray]] = {True: [], False: []}
     for template in model.templates.of("next_item", given={"history"}):
@@ -81,7 +76,7 @@ def newcomers(bundle: Path, data: Path, users: int) -> dict[str, Any]:
     fitted = Recommender.from_pretrained(bundle)
     task = Task.of(sources.folder(data / "amazon-beauty"), SEED)
     cases, cold = task.cases("test")
-    cases = some(cases.take(np.flatnonzero(~cold)), users)
+    cases = cases.take(np.flatnonzero(~cold)).sample(users, seed=SEED)
     nobody, _ = Histories.from_events([[]], fitted.catalogue)
     counts = np.bincount(
         task.seen.histories(fitted.catalogue).items, minlength=len(fitted.catalogue)
@@ -105,7 +100,7 @@ def transfer(
     beauty = Task.of(sources.folder(data / "amazon-beauty"), SEED)
     sports = sources.folder(data / "amazon-sports")
     split = leave_one_out(sports.events)
-    cases = some(split.cases("test", sports.catalogue), users)
+    cases = split.cases("test", sports.catalogue).sample(users, seed=SEED)
     found: dict[str, Any] = {"users": len(cases), "random": K / len(sports.catalogue)}
     popular = prefix_popularity(fitted, beauty, sports.catalogue)
     best = np.argsort(-popular, kind="stable")[:K]
@@ -173,8 +168,8 @@ def main() -> None:
     else:
         found = transfer(given.bundle, given.data, given.users, given.events, given.beams)
     print(json.dumps(found, indent=2))
-    tuned = "-lora" * ("beauty-sports-lora" in found.get("zero_shot", {}))
-    add_language_results(found, f"{given.part}{tuned}", machine("torch", "numpy"))
+    lora = "beauty-sports-lora" in found.get("zero_shot", {})
+    add_language_results(found, "transfer-lora" if lora else given.part, machine("torch", "numpy"))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ IntArray = NDArray[np.int64]
 
 BATCH = 64
 """Histories walked side by side."""
-MOST_BEAMS = 4096
+MOST_NODES = 4096
 """So many nodes of a level are looked at for those of whom nothing is known."""
 BEAM = Strategy()
 _NONE = np.empty(0, dtype=np.int64)
@@ -210,7 +210,7 @@ class NextItemRanker:
             # popular tells; and what is popular lies in small nodes as in large ones.
             unknown = prior and not len(histories.items) and all(one is None for one in given)
             if unknown and self.scorer.prior is not None:
-                beams = max(beams, min(self.scorer.trie.n_nodes(self.scorer.depth - 1), MOST_BEAMS))
+                beams = max(beams, min(self.scorer.trie.n_nodes(self.scorer.depth - 1), MOST_NODES))
             found = walk_on(
                 self.scorer,
                 state,

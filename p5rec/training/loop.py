@@ -144,10 +144,13 @@ class _Trainer:
 
     def _done(self, by_epochs: float) -> float:
         """The share of the run that is done, by epochs or by the clock, whichever ends it first."""
+        return max(by_epochs, min(self._by_clock(), 1.0))
+
+    def _by_clock(self) -> float:
+        """The share of the time allowed that is spent; above 1 it is out."""
         if self._run.max_minutes is None:
-            return by_epochs
-        by_clock = self.progress.seconds / max(60 * self._run.max_minutes, 1e-9)
-        return max(by_epochs, min(by_clock, 1.0))
+            return 0.0
+        return self.progress.seconds / max(60 * self._run.max_minutes, 1e-9)
 
     def _remaining(self) -> Iterator[tuple[Step, float, float]]:
         """The steps still to make, each with the shares of the epochs done before and after it.
@@ -245,9 +248,7 @@ class _Trainer:
             self._best = copied(self._average.weights)
 
     def _done_early(self) -> bool:
-        minutes, run = self.progress.seconds / 60, self._run
-        late = run.max_minutes is not None and minutes > run.max_minutes
-        return late or self.progress.since_best >= run.settings.patience
+        return self._by_clock() > 1 or self.progress.since_best >= self._run.settings.patience
 
     def _save(self) -> None:
         if self._run.folder is not None and self._accelerator.is_main_process:

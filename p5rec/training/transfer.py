@@ -24,13 +24,6 @@ LEAST_STEPS = 20
 GENTLY = 0.3
 """Learning rates of tuning, as a share of those that the model was made with."""
 
-_RATES = (
-    "learning_rate",
-    "language_learning_rate",
-    "writing_learning_rate",
-    "prior_learning_rate",
-)
-
 
 def carry_over(
     source: AssembledModel,
@@ -81,10 +74,12 @@ def carry_over(
 
 def tuning_recipe(recipe: Recipe) -> Recipe:
     """A recipe for a few events: what the model has learnt already is not learnt anew."""
-    training = recipe.training
-    rates = {name: getattr(training, name) for name in _RATES}
-    gently = {name: GENTLY * rate for name, rate in rates.items() if rate is not None}
-    tuned = training.model_copy(update={"least_steps": LEAST_STEPS, **gently})
+    rates = {
+        name: GENTLY * value
+        for name, value in recipe.training
+        if name.endswith("learning_rate") and value is not None
+    }
+    tuned = recipe.training.model_copy(update={"least_steps": LEAST_STEPS, **rates})
     return recipe.model_copy(update={"training": tuned})
 
 
