@@ -132,6 +132,7 @@ class Recommender(Askable):
                 "users": len(log.user_ids),
                 "steps": progress.step,
                 "seconds": progress.seconds,
+                "cpu seconds": progress.cpu_seconds,
                 "validation ndcg@10": progress.best if progress.best >= 0 else None,
                 "curve": progress.curve,
             }

@@ -33,8 +33,7 @@ def outcome(
 
     ``plain`` and ``unseen`` hold a mean and a standard deviation over seeds for each metric. The
     tests against a rival pair each user's mean over seeds with the rival's value. Minutes are
-    those of the clock; ``train_cpu_minutes`` counts every core, which differs on a busy machine
-    (of a fit that was stopped, only what came after).
+    those of the clock; ``train_cpu_minutes`` counts every core, which differs on a busy machine.
     ``seconds_to_<reference>`` is the shortest training, among all fits, that reached the published
     figure; None where none did.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +148,6 @@ class _Arena:
             return found
         state = folder.with_name(f"{folder.name}.training")
         reporter.say(f"{self.run.suite.name}, {self.recipe.name}, seed {seed}")
-        cpu = time.process_time()
         model = Recommender.from_base(self.recipe.name, recipe=self.recipe).fit(
             self.source.events,
             self.source.catalogue,
@@ -161,16 +159,13 @@ class _Arena:
             max_minutes=max_minutes,
             reporter=reporter,
         )
-        cpu = time.process_time() - cpu
-        record = self._measured(model, seed, cpu / 60, reporter)
+        record = self._measured(model, seed, reporter)
         model.save_pretrained(folder.with_name(f"{folder.name}.bundle"))
         record.save(folder, signature)
         forget(state)
         return record
 
-    def _measured(
-        self, model: Recommender, seed: int, cpu_minutes: float, reporter: Reporter
-    ) -> Record:
+    def _measured(self, model: Recommender, seed: int, reporter: Reporter) -> Record:
         with reporter.bar(f"Test, seed {seed}") as bar:
             lists, seconds = measure(
                 MODEL,
@@ -184,7 +179,7 @@ class _Arena:
         facts = {
             "seed": seed,
             "train_minutes": round(training["seconds"] / 60, 3),
-            "train_cpu_minutes": round(cpu_minutes, 3),
+            "train_cpu_minutes": round(training["cpu seconds"] / 60, 3),
             "steps": training["steps"],
             "validation ndcg@10": training["validation ndcg@10"],
             "eval_seconds": seconds,

@@ -23,13 +23,17 @@ FILE = "training.safetensors"
 
 @dataclass
 class Progress:
-    """How far a run has come; ``signature`` says what run it is."""
+    """How far a run has come; ``signature`` says what run it is.
+
+    ``cpu_seconds`` counts every core, ``seconds`` is the clock's.
+    """
 
     signature: str
     epoch: int = 0
     step_in_epoch: int = 0
     step: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     best: float = -1.0
     best_step: int = 0
     since_best: int = 0

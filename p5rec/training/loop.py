@@ -117,14 +117,14 @@ class _Trainer:
     def go(self, interrupted: list[bool]) -> None:
         if self.progress.finished:
             return
-        begun = saved = time.monotonic()
-        spent = self.progress.seconds
+        note_time = self._clock()
+        saved = time.monotonic()
         for step, fraction, fraction_after in self._remaining():
             self._step(step, self._done(fraction))
-            self.progress.seconds = spent + time.monotonic() - begun
+            note_time()
             self._validate_if_due(self._done(fraction_after))
+            note_time()
             now = time.monotonic()
-            self.progress.seconds = spent + now - begun
             stop = self._done_early()
             if stop or interrupted or now - saved > SECONDS_BETWEEN_SAVES:
                 self._save()
@@ -135,12 +135,25 @@ class _Trainer:
                 break
         if self.progress.validated_at < self.progress.step:
             self._validate()
+            note_time()
         self.progress.finished = True
         self._save()
 
     def take_best(self) -> None:
         put(self._run.objective, self._best or self._average.weights)
         self._run.objective.eval()
+
+    def _clock(self) -> Callable[[], None]:
+        """What writes down the time spent so far, earlier parts of a resumed run included."""
+        progress = self.progress
+        begun = time.monotonic() - progress.seconds
+        cpu_begun = time.process_time() - progress.cpu_seconds
+
+        def note_time() -> None:
+            progress.seconds = time.monotonic() - begun
+            progress.cpu_seconds = time.process_time() - cpu_begun
+
+        return note_time
 
     def _done(self, by_epochs: float) -> float:
         """The share of the run that is done, by epochs or by the clock, whichever ends it first."""

@@ -15,6 +15,7 @@ from tiny_worlds import FAMILIES, round_trip_histories
 from training_runs import equal, go, make_run, weights
 
 from p5rec.errors import TrainingError
+from p5rec.progress import SILENT
 from p5rec.training import loop
 from p5rec.training.checkpoint import FILE
 
@@ -75,7 +76,7 @@ def check_resume(whole, family, folder, kills):
     progress = go(run, resume=True)
     expected, expected_progress = whole[family]
     assert equal(weights(run), expected)
-    differing = {"seconds", "curve"}
+    differing = {"seconds", "cpu_seconds", "curve"}
     assert {k: v for k, v in dataclasses.asdict(progress).items() if k not in differing} == {
         k: v for k, v in dataclasses.asdict(expected_progress).items() if k not in differing
     }
@@ -107,6 +108,19 @@ def test_a_run_killed_anywhere_goes_on_to_the_same_weights(whole, tmp_path, fami
             folder = tmp_path / f"{number}-{place[1]}"
             folder.mkdir()
             check_resume(whole, family, folder, [(place, number)])
+
+
+def test_a_resumed_run_counts_the_time_of_its_earlier_parts(tmp_path):
+    assert killed_at(tmp_path, "gpt2", STEP, 3)
+    _, run = make_run("gpt2", folder=tmp_path)
+    with SILENT.bar("") as bar:
+        trainer = loop._Trainer(run, bar)
+    trainer.resume()
+    trainer.progress.seconds, trainer.progress.cpu_seconds = 7000.0, 9000.0
+    trainer._save()
+    progress = go(run, resume=True)
+    assert 7000 < progress.seconds < 7000 + 600
+    assert 9000 < progress.cpu_seconds < 9000 + 600
 
 
 def test_a_finished_run_is_only_read(whole, tmp_path):
