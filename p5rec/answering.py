@@ -17,7 +17,7 @@ from p5rec.decoding.filter_expression import Expression
 from p5rec.decoding.filter_parser import parse_filter
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.next_item import NextItemRanker
-from p5rec.decoding.wanted import Plan, Wanted
+from p5rec.decoding.wanted import Filter, Plan, Wanted
 from p5rec.language.explain import Explainer
 from p5rec.language.explanation_tools import Tools
 from p5rec.language.matching import lean_of
@@ -107,12 +107,8 @@ class Answers:
         """What fits a request that was read already."""
         shop, filters = self.shop_words, self.filters
         histories, _ = Histories.from_events([history], self.catalogue)
-        given, own = wanted.get("filter"), request.condition
-        if own is not None and (given is None or isinstance(given, str | Expression)):
-            given = parse_filter(given) if isinstance(given, str) else given
-            wanted = {**wanted, "filter": own if given is None else given & own}
         plan = Plan(
-            wanted,
+            _limited(wanted, request.condition),
             filters,
             histories,
             prompts=self._request_prompts(request.wish or request.text, histories),
@@ -159,3 +155,19 @@ class Answers:
                 found.items.tolist(), found.scores.tolist(), notices, strict=True
             )
         ]
+
+
+def _limited(wanted: Wanted, condition: Expression | None) -> Wanted:
+    """What is wanted, every filter of it under one more condition."""
+    if condition is None:
+        return wanted
+    given = wanted.get("filter")
+    if given is None or isinstance(given, Filter):
+        return {**wanted, "filter": _both(given, condition)}
+    return {**wanted, "filter": [_both(one, condition) for one in given]}
+
+
+def _both(given: Filter | None, condition: Expression) -> Expression:
+    if given is None:
+        return condition
+    return (parse_filter(given) if isinstance(given, str) else given) & condition

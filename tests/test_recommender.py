@@ -115,6 +115,15 @@ def test_asks_within_limits(fitted: Recommender) -> None:
     assert found.notices
 
 
+def test_asks_within_limits_whatever_filter_is_given(fitted: Recommender) -> None:
+    prices = {item[0]: item[4] for item in SHOP}
+    under = {item for item, price in prices.items() if price < 3.5}
+    for given in (None, [None], "price > 2", ["price > 2"]):
+        found = fitted.ask("something crunchy, under $3.50", k=12, filter=given)
+        least = 2 if given and given[0] is not None else 0
+        assert {one.item_id for one in found} == {item for item in under if prices[item] > least}
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\x00\u200b"])
 def test_an_empty_request_is_refused(fitted: Recommender, text: str) -> None:
     with pytest.raises(RequestError):

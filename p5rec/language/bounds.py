@@ -11,35 +11,42 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from p5rec.language.request_vocabulary import ENDS_CLAUSE, any_word
+from p5rec.language.vocabulary import COUNTED, NUMBERS
+
 PRICE = "price"
 
-_NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,3}|\d{1,9})(?:\.\d{1,4})?(?![.,]?\d)"
+_DIGITS = r"(?:\d{1,3}(?:,\d{3}){1,3}|\d{1,9})(?:\.\d{1,4})?(?![.,]?\d)"
+_NUMBER = rf"(?:{_DIGITS}|{'|'.join(COUNTED)})"
 _SIGN = r"(?:(?:us)?[$€£]|usd|eur)\s*"
 _MONEY = r"\s*-?(?:dollars?|bucks?|euros?|pounds?|usd|eur|[$€£])(?!\w)"
 _CENTS = r"\s*-?(?:cents?(?!\w)|¢)"
 # A bare number is a price only at the end of a clause: "under 20 calories" is none.
 _ENDS = (
-    r"(?!\w)(?=\s*(?:$|[,;.!?:)](?:\s|$)|(?:and|but|or|please|for|with|without|not|no|nothing"
-    r"|thanks|tops|max|if|i|is|only|by|from|in)\b))"
+    rf"(?!\w)(?=\s*(?:$|[,;.!?:)](?:\s|$)|\(|(?:{any_word(ENDS_CLAUSE)}|or|tops|max|rated|each)\b))"
 )
-_PEOPLE = re.compile(
+_OTHERWISE = re.compile(
     r"(?:kids?|child(?:ren)?|bab(?:y|ies)|toddlers?|teens?|adults?|people|persons?|men|women|boys?"
-    r"|girls?|anyone|everyone|someone|players?|ages?|aged|years?|old)\s+$",
+    r"|girls?|anyone|everyone|someone|players?|ages?|aged|years?|old|for|sizes?"
+    r"|(?:packs?|sets?|box(?:es)?|bags?|pairs?|out)\s+of)\s+$",
     re.IGNORECASE,
 )
-"""Before a bare bound these make it one of age or number: "kids under 5"."""
+"""Before a bare bound these make it one of age, size or number: "kids under 5"."""
 
 _NOT = r"(?:not|never|cannot|(?:do|does|ca|wo|should|must|would)(?:n['’]?t|\s+not))"
 _VERBS = r"(?:\s+(?:want|wanna|like|need|have|to|it|them|spend|pay|cost|go|be|priced|any)){0,5}"
 _OVER = r"(?:over|above|more\s+than|more\s+expensive\s+than|pricier\s+than|higher\s+than|beyond)"
-_UNDER = r"(?:under|below|less\s+than|less\s+expensive\s+than|cheaper\s+than|lower\s+than)"
+_UNDER = (
+    r"(?:under|below|(?:less|fewer)\s+than|less\s+expensive\s+than|cheaper\s+than|lower\s+than)"
+)
+_NOTHING = r"(?:no(?:\s+prices?)?|nothing|none|not\s+anything)"
 _MOST = (
-    rf"(?:at\s+(?:the\s+)?most|up\s+to|(?:no|nothing|none|not\s+anything)\s+{_OVER}"
+    rf"(?:at\s+(?:the\s+)?most|up\s+to|{_NOTHING}\s+{_OVER}"
     rf"|{_NOT}{_VERBS}\s+(?:{_OVER}|exceed(?:ing)?)|maximum(?:\s+of)?|max\.?|within"
     r"|(?:a\s+|my\s+)?budget\s*(?:of|is|:)?|capped\s+at)"
 )
 _LEAST = (
-    rf"(?:at\s+(?:the\s+)?least|(?:no|nothing|none|not\s+anything)\s+{_UNDER}"
+    rf"(?:at\s+(?:the\s+)?least|{_NOTHING}\s+{_UNDER}"
     rf"|{_NOT}{_VERBS}\s+{_UNDER}|minimum(?:\s+of)?|min\.?|upwards\s+of|starting\s+(?:at|from))"
 )
 _OR_LESS = r"\s*(?:(?:or|and)\s+(?:less|under|below|cheaper|lower)|tops|max(?:imum)?|at\s+most)\b"
@@ -100,15 +107,17 @@ def bound_rules(
 
     :param units: words after or before a number → the attribute that they bound.
     """
-    subject, amount = _subject(units), _Amount(units)
+    subject, measure, amount = _subject(units), _measure(units), _Amount(units)
     cues = (("most", _MOST), ("least", _LEAST), ("below", _UNDER), ("above", _OVER))
+    signs = (("most", "(?:<=|≤)"), ("least", "(?:>=|≥)"), ("below", "<"), ("above", ">"))
     between = rf"between\s+{amount.first}\s+(?:and|to|-)\s+"
     dashed = rf"(?:from\s+)?{amount.first}\s*(?:-|–|to|through)\s*"
     patterns = [
         ("range", rf"{subject}{between}{amount.of('high')}"),
         ("range", rf"{subject}{dashed}{amount.of('high', bare=False)}"),
         ("range", rf"{subject}(?:from\s+)?{amount.signed}\s*(?:-|–|to)\s*{amount.of('high')}"),
-        *((kind, rf"{subject}{cue}\s+{amount.of(_END_OF[kind])}") for kind, cue in cues),
+        *((kind, rf"{subject}{cue}{measure}\s+{amount.of(_END_OF[kind])}") for kind, cue in cues),
+        *((kind, rf"{subject}{sign}\s*{amount.of(_END_OF[kind])}") for kind, sign in signs),
         *(
             (kind, rf"{subject}{amount.followed(_END_OF[kind], after)}")
             for kind, after in (("most", _OR_LESS), ("least", _OR_MORE), ("least", _PLUS))
@@ -127,8 +136,11 @@ UNCLEAR = re.compile(
     rf"(?:(?<!\w)(?:{_MOST}|{_LEAST}|{_UNDER}|{_OVER}|around|about|roughly|between|from)\s+)?"
     rf"(?:{_SIGN}[\d.,]*\d\w*|(?<![\w.,])[\d.,]*\d{_MONEY})"
     rf"|(?<!\w)(?:{_UNDER}|{_MOST}|{_LEAST})\s+(?:\w+\s+){{1,3}}?(?:dollars?|bucks?|euros?)\b"
-    rf"|(?<!\w)(?:{_UNDER}|{_OVER}|{_MOST}|{_LEAST})\s+[\d.,]*\d%?(?:\s*[^\W\d_]+)?"
-    r"|(?<![\w.,])\d[\d.]*\+?[\s-]*stars?(?:\s+(?:or|and)\s+\w+)?\b",
+    rf"|(?<!\w)(?:{_UNDER}|{_OVER}|{_MOST}|{_LEAST})\s+[\d.,]*\d%?"
+    rf"(?:\s*(?!(?:{any_word(ENDS_CLAUSE)})\b)[^\W\d_]+)?"
+    rf"|(?<![\w.,])(?:\d[\d.]*|{'|'.join(COUNTED)})(?:\s+out\s+of\s+\d+)?\+?[\s-]*stars?"
+    r"(?:\s+(?:or|and)\s+\w+)?\b"
+    r"|(?<![\w.,])\d[\d.]*\s+out\s+of\s+\d+(?:\s+(?:or|and)\s+\w+)?\b",
     re.IGNORECASE,
 )
 """What looks like a bound and is none of the patterns."""
@@ -151,7 +163,7 @@ class _Amount:
             rf"(?P<{name}_counted>{_NUMBER})[\s-]*(?P<unit>{self._units})",
         ]
         if bare:
-            ways.append(rf"(?P<{name}_bare>{_NUMBER}){_ENDS}")
+            ways.append(rf"(?P<{name}_bare>{_DIGITS}){_ENDS}")
         return f"(?:{'|'.join(ways)})"
 
     def followed(self, name: str, after: str) -> str:
@@ -163,8 +175,9 @@ class _Amount:
             rf"(?P<{name}_counted>{_NUMBER})[\s-]*(?P<unit>{self._units}){after}",
             rf"(?P<{name}_before>{_NUMBER}){after}[\s-]*(?P<after>{self._units})",
         ]
-        if after != _PLUS:
-            ways.append(rf"(?P<{name}_bare>{_NUMBER}){after}{_ENDS}")
+        bare = rf"(?P<{name}_bare>{_DIGITS}){after}{_ENDS}"
+        # Nobody knows what "4+" counts, unless "rated" is before it.
+        ways.append(rf"(?(subject){bare}|(?!))" if after == _PLUS else bare)
         return f"(?:{'|'.join(ways)})"
 
 
@@ -176,10 +189,18 @@ def _any_of(units: Mapping[str, str]) -> str:
     return rf"(?:{'|'.join(re.escape(unit) for unit in longest)})(?!\w)"
 
 
+def _names(units: Mapping[str, str]) -> str:
+    return "|".join([r"prices?|priced|costs?|costing", *([_any_of(units)] if units else [])])
+
+
 def _subject(units: Mapping[str, str]) -> str:
     """What the bound is of, named before it; may be missing."""
-    names = "|".join([r"prices?|priced|costs?|costing", *([_any_of(units)] if units else [])])
-    return rf"(?:(?P<subject>{names})\s*(?:(?:is|of|at|:|that\s+is)\s*)?)?"
+    return rf"(?:(?P<subject>{_names(units)})\s*(?:(?:is|of|at|:|that\s+is)\s*)?)?"
+
+
+def _measure(units: Mapping[str, str]) -> str:
+    """The same after the words that bound: "maximum price 10"."""
+    return rf"(?:\s+(?P<measure>{_names(units)})(?:\s+(?:is|of)|:)?)?"
 
 
 def _maker(kind: str, units: Mapping[str, str]) -> Callable[[re.Match[str]], Bounds | None]:
@@ -187,7 +208,8 @@ def _maker(kind: str, units: Mapping[str, str]) -> Callable[[re.Match[str]], Bou
         given = {name: value for name, value in found.groupdict().items() if value is not None}
         attribute = _attribute(given, units)
         bare = any(name.endswith("_bare") for name in given)
-        if bare and "subject" not in given and _PEOPLE.search(found.string[: found.start()][-20:]):
+        named = "subject" in given or "measure" in given
+        if bare and not named and _OTHERWISE.search(found.string[: found.start()][-20:]):
             return None
         low, high = _bound(given, "low"), _bound(given, "high")
         if low is not None and any(name.endswith("_cents") for name in given) and kind == "range":
@@ -201,13 +223,14 @@ def _attribute(given: Mapping[str, str], units: Mapping[str, str]) -> str:
     """The attribute that a match bounds."""
     if any(name.endswith(("_signed", "_named", "_cents")) for name in given):
         return PRICE
-    named = given.get("unit") or given.get("after") or given.get("subject") or ""
+    kinds = ("unit", "after", "subject", "measure")
+    named = next((given[kind] for kind in kinds if kind in given), "")
     return units.get(named.casefold(), PRICE)
 
 
 def _bound(given: Mapping[str, str], name: str) -> float | None:
     for group, value in given.items():
         if group.startswith(name):
-            number = float(value.replace(",", ""))
+            number = float(NUMBERS.get(value.lower()) or value.replace(",", ""))
             return number / 100 if group.endswith("_cents") else number
     return None

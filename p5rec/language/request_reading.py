@@ -74,6 +74,7 @@ class _Reading:
         self.shop = shop
         self.denied: dict[str, str] = {}
         self.not_true: dict[str, str] = {}
+        self.waived: list[str] = []
         self.bounds: list[tuple[str, Bounds]] = []
         self.required: list[Requirement] = []
         self.unclear: list[tuple[int, str]] = []
@@ -109,6 +110,7 @@ class _Reading:
             narrowed(bounds for _, bounds in self.bounds),
             tuple(self.required),
             tuple(self.not_true),
+            tuple(dict.fromkeys(self.waived)),
             tuple(dict.fromkeys(unclear)),
         )
 
@@ -132,6 +134,9 @@ class _Reading:
     def _take(self, limit: Limit) -> bool | None:
         """Note a limit; whether its text is no part of the wish, None if it is no limit at all."""
         quoted = " ".join(self.text[limit.start : limit.end].split())
+        if limit.waived is not None:
+            self.waived.append(limit.waived)
+            return True
         if limit.bounds is not None:
             if limit.bounds.attribute in self.shop.attributes.numbers:
                 self.bounds.append((quoted, limit.bounds))

@@ -60,9 +60,34 @@ NO_BRAND = _set(
     "new name any same another which what every favorite favourite my a no other different"
 )
 """Words beside "brand" with which it names none: "brand new", "another brand"."""
-JOINTS = frozenset({"or", "and"})
-CLAUSE_STOPS = _set(
-    "and but for with without under over below above between not no please from that which at "
-    "less more if because today tonight thanks i who only around about to by on"
+NO_MAKER = _set("deliver delivered ship shipped send sent work away far order ordered bought fresh")
+"""Words before "from" with which no maker follows: "delivered from home"."""
+EXCEPT = frozenset(
+    {
+        ("but",),
+        ("except",),
+        ("except", "for"),
+        (fold("besides"),),
+        ("other", "than"),
+        ("apart", "from"),
+    }
 )
-"""Words before which a clause ends."""
+"""Words between "nothing" and what is all that may be."""
+JOINTS = frozenset({"or", "and"})
+ENDS_CLAUSE = (
+    "and but for with without under over below above between except not no nothing please from "
+    "that which who at if because instead i i'm we you they he she it this today tonight thanks "
+    "thank again anymore either though only maybe rather is are as since so by in on around about"
+)
+"""Words before which a clause ends, whatever it says; the one list of them."""
+CLAUSE_STOPS = _set(f"{ENDS_CLAUSE} less more to")
+"""Those before which a phrase that names something ends."""
+
+
+def any_word(text: str) -> str:
+    """A pattern of one of some words, whichever apostrophe is written.
+
+    >>> any_word("so i'm")
+    "so|i['’]m"
+    """
+    return "|".join(word.replace("'", "['’]") for word in text.split())

@@ -18,7 +18,7 @@ from p5rec.decoding.filter_expression import Comparison, Expression, Holds, Not
 from p5rec.decoding.filters import Filters
 from p5rec.language.attribute_index import AttributeIndex
 from p5rec.language.bounds import Bounds
-from p5rec.language.limits import Grammar
+from p5rec.language.limit_grammar import Grammar
 from p5rec.language.request_vocabulary import GENERIC_WORDS
 from p5rec.language.required import Requirement, says
 from p5rec.language.word_index import WordIndex
@@ -35,7 +35,12 @@ class ShopWords:
     def __init__(self, catalogue: Catalogue) -> None:
         self.index = WordIndex(catalogue)
         self.attributes = AttributeIndex(catalogue)
-        self.grammar = Grammar(self.attributes.units)
+        own = self.attributes
+        self.grammar = Grammar(
+            own.units,
+            labels=map(" ".join, own.truth_names),
+            attributes=map(" ".join, own.attribute_names),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class Request:
 
     ``wish`` is the text without what it denies and bounds; ``denied`` are words that no item may
     have, each entry all at once; ``bounds`` are those of prices and other numbers; ``required``
-    is what every item must be; ``not_true`` are attributes that may not be true.
+    is what every item must be; ``not_true`` are attributes that may not be true. ``waived`` is
+    what need not hold: an attribute or words that no earlier turn shall limit any more.
     ``not_understood`` quotes what looked like a limit and could not be made one: it limits
     nothing.
     """
@@ -55,12 +61,8 @@ class Request:
     bounds: tuple[Bounds, ...] = ()
     required: tuple[Requirement, ...] = ()
     not_true: tuple[str, ...] = ()
+    waived: tuple[str, ...] = ()
     not_understood: tuple[str, ...] = ()
-
-    @property
-    def limited(self) -> bool:
-        """Whether the request limits anything."""
-        return bool(self.denied or self.bounds or self.required or self.not_true)
 
     @property
     def condition(self) -> Expression | None:

@@ -7,7 +7,6 @@ required; a rule that can be meant in no other way is reported then.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -16,19 +15,21 @@ from p5rec.decoding.filter_expression import Expression, Holds, Member, Under
 from p5rec.language.attribute_index import CATEGORIES, AttributeIndex
 from p5rec.language.request_vocabulary import (
     CLAUSE_STOPS,
+    EXCEPT,
     FREE_OF,
+    GENERIC_WORDS,
     GROUPS,
     JOINTS,
     LABELS,
     NO_BRAND,
+    NO_MAKER,
     NO_ONLY,
     ONLY,
     ONLY_PASSES,
 )
+from p5rec.language.said_words import SaidWords
 from p5rec.language.word_index import WordIndex
-from p5rec.language.words import Token, tokens, words
-
-_BREAK = re.compile(r"[,;.!?:()\n]")
+from p5rec.language.words import words
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,13 @@ def required(
 
     :param taken: places of the text, from and to, that are limits of another kind.
     """
-    said = [
-        token
-        for token in tokens(text)
-        if not any(start <= token.start < end for start, end in taken)
-    ]
-    reader = _Reader(text, said, attributes, index)
+    said = SaidWords(text, taken)
+    reader = _Reader(said, attributes, index)
     requirements: list[Requirement] = []
     unclear: list[str] = []
     for found in reader.read():
         if found.requirement is None:
-            quoted = text[said[found.start].start : said[found.end - 1].end]
-            unclear.append(" ".join(quoted.split()))
+            unclear.append(said.quoted(found.start, found.end))
         elif found.requirement not in requirements:
             requirements.append(found.requirement)
     return requirements, unclear
@@ -79,12 +75,8 @@ def required(
 class _Reader:
     """Tries each rule at each word, from left to right."""
 
-    def __init__(
-        self, text: str, said: list[Token], attributes: AttributeIndex, index: WordIndex
-    ) -> None:
-        self._text, self._said = text, said
-        self._attributes, self._index = attributes, index
-        self._words = [token.word for token in said]
+    def __init__(self, said: SaidWords, attributes: AttributeIndex, index: WordIndex) -> None:
+        self._said, self._attributes, self._index = said, attributes, index
         self._rules: tuple[Callable[[int], _Found | None], ...] = (
             self._only,
             self._nothing_but,
@@ -98,7 +90,7 @@ class _Reader:
     def read(self) -> Iterator[_Found]:
         """All that is found, none overlapping another."""
         at = 0
-        while at < len(self._words):
+        while at < len(self._said.words):
             found = next((f for rule in self._rules if (f := rule(at)) is not None), None)
             if found is not None:
                 yield found
@@ -106,72 +98,78 @@ class _Reader:
 
     def _only(self, at: int) -> _Found | None:
         """``only X``, or ``X only``."""
-        size = self._attributes.names.longest_at(self._words, at)
-        if size and self._word(at + size) in ONLY and self._joined(at + size - 1):
-            follows = self._name_at(at + size + 1)
-            if not follows:
-                return _Found(at, at + size + 1, self._values(at, size)[0])
-        if self._word(at) not in ONLY or self._word(at - 1) in NO_ONLY:
+        said, size = self._said, self._name_at(at)
+        if size:
+            requirement, end = self._values(at, size)
+            if said.word(end) in ONLY and said.joined(end - 1) and not self._name_at(end + 1):
+                return _Found(at, end + 1, requirement)
+        if said.word(at) not in ONLY or said.word(at - 1) in NO_ONLY:
             return None
         return self._after_only(at, at + 1)
 
     def _nothing_but(self, at: int) -> _Found | None:
-        """``nothing but X``."""
-        pair = (self._word(at), self._word(at + 1))
-        if pair not in (("nothing", "but"), ("nothing", "except")):
+        """``nothing but X``, ``no brands except X``."""
+        generic = self._said.word(at) == "no" and self._said.word(at + 1) in GENERIC_WORDS
+        if self._said.word(at) != "nothing" and not generic:
             return None
-        return self._after_only(at, at + 2)
+        begun = at + 1 + generic
+        begun += self._said.word(begun) == "else"
+        size = next((n for n in (2, 1) if tuple(self._said.words[begun : begun + n]) in EXCEPT), 0)
+        return self._after_only(at, begun + size) if size else None
 
     def _after_only(self, at: int, begun: int) -> _Found | None:
-        while self._word(begun) in ONLY_PASSES:
+        while self._said.word(begun) in ONLY_PASSES:
             begun += 1
         size = self._name_at(begun)
-        if size:
-            requirement, end = self._values(begun, size)
-            return _Found(at, end, requirement)
+        end = self._said.clause_end(begun)
+        phrase = tuple(self._said.words[begun:end])
+        longer = size < len(phrase) <= 3 and len(self._index.rows_with_phrase(phrase))
+        if size and not longer:
+            requirement, named = self._values(begun, size)
+            return _Found(at, named, requirement)
         label = self._label(begun)
         if label is not None:
             return label
-        if self._word(begun) in NO_ONLY or not self._word(begun) or self._word(begun)[0].isdigit():
+        first = self._said.word(begun)
+        if not first or first in NO_ONLY or first[0].isdigit():
             return None
-        end = self._clause_end(begun)
-        phrase = tuple(self._words[begun:end])
         if 0 < len(phrase) <= 3 and len(self._index.rows_with_all(phrase)):
-            shown = self._quoted(begun, end)
+            shown = self._said.quoted(begun, end)
             return _Found(at, end, Requirement(f"only: {shown}", said=(phrase,)))
         return _Found(at, max(begun, min(end, begun + 3)), None)
 
     def _named(self, at: int) -> _Found | None:
         """``brand X``, ``X brand``; the same with any other text attribute, and ``category``."""
         names = self._attributes.attribute_names
-        for size in range(min(3, len(self._words) - at), 0, -1):
-            attribute = names.get(tuple(self._words[at : at + size]))
+        for size in range(min(3, len(self._said.words) - at), 0, -1):
+            attribute = names.get(tuple(self._said.words[at : at + size]))
             if attribute is not None:
                 return self._after_name(at, at + size, attribute)
         size = self._name_at(at)
-        attribute = names.get((self._word(at + size),)) if size else None
-        if attribute is None or not self._joined(at + size - 1):
-            return None
-        if not self._attributes.names.values(self._words[at : at + size], attribute):
-            return None
-        requirement, _ = self._values(at, size, attribute)
-        return _Found(at, at + size + 1, requirement)
+        known = self._attributes.names.of.get(tuple(self._said.words[at : at + size]), ())
+        for attribute in dict.fromkeys(name for name, _ in known):
+            requirement, end = self._values(at, size, attribute)
+            if names.get((self._said.word(end),)) == attribute and self._said.joined(end - 1):
+                return _Found(at, end + 1, requirement)
+        return None
 
     def _after_name(self, at: int, begun: int, attribute: str) -> _Found | None:
-        while self._word(begun) in ("is", "of", "be", "called", "named", "like", "either"):
+        while self._said.word(begun) in ("is", "of", "be", "called", "named", "like", "either"):
             begun += 1
         size = self._name_at(begun, attribute)
         if size:
             requirement, end = self._values(begun, size, attribute)
             return _Found(at, end, requirement)
-        unnamed = self._word(begun) in NO_BRAND | CLAUSE_STOPS or self._word(at - 1) in NO_BRAND
-        if attribute != "brand" or unnamed or not self._follows(begun - 1):
+        unnamed = (
+            self._said.word(begun) in NO_BRAND | CLAUSE_STOPS or self._said.word(at - 1) in NO_BRAND
+        )
+        if attribute != "brand" or unnamed or not self._said.follows(begun - 1):
             return None
         return _Found(at, begun + 1, None)
 
     def _of_maker(self, at: int) -> _Found | None:
         """``by X`` and ``from X`` with a brand."""
-        if self._word(at) not in ("by", "from"):
+        if self._said.word(at) not in ("by", "from") or self._said.word(at - 1) in NO_MAKER:
             return None
         size = self._name_at(at + 1, "brand")
         if not size:
@@ -181,77 +179,91 @@ class _Reader:
 
     def _within(self, at: int) -> _Found | None:
         """``in X`` with a category, at the end of a clause."""
-        if self._word(at) != "in":
+        # "Milk to put in coffee" is no coffee.
+        if self._said.word(at) != "in" or "to" in self._said.words[max(0, at - 3) : at]:
             return None
-        begun = at + 1 + (self._word(at + 1) in ("the", "your", "category"))
+        begun = at + 1 + (self._said.word(at + 1) in ("the", "your", "category"))
         size = self._name_at(begun, CATEGORIES)
         if not size:
             return None
         requirement, end = self._values(begun, size, CATEGORIES)
-        if (self._word(end),) in self._attributes.attribute_names:
+        if (self._said.word(end),) in self._attributes.attribute_names:
             end += 1
-        return _Found(at, end, requirement) if self._ends(end - 1) else None
+        return _Found(at, end, requirement) if self._said.ends(end - 1) else None
 
     def _label(self, at: int) -> _Found | None:
         """``vegan``, ``sugar-free``, or the name of an attribute that is true or false."""
         choices: list[tuple[str, ...]] = []
         end = at
         while (size := self._label_at(end)) > 0:
-            choices.append(tuple(self._words[end : end + size]))
+            choices.append(tuple(self._said.words[end : end + size]))
             end += size
-            if self._word(end) != "or" or not self._label_at(end + 1):
+            if self._said.word(end) != "or" or not self._label_at(end + 1):
                 break
             end += 1
-        if not choices:
+        if not choices or tuple(self._said.words[end : end + 2]) == ("or", "not"):
             return None
         truths = self._attributes.truth_names
         values: list[Expression] = [Holds(truths[one]) for one in choices if one in truths]
         said = tuple(choice for choice in choices if choice not in truths)
         known = all(len(self._index.rows_with_phrase(phrase)) for phrase in said)
-        shown = f"only: {self._quoted(at, end)}"
+        shown = f"only: {self._said.quoted(at, end)}"
         joined = reduce(Expression.__or__, values) if values else None
         return _Found(at, end, Requirement(shown, joined, said) if known else None)
 
     def _label_at(self, at: int) -> int:
         """How many words from ``at`` on are a label."""
-        for size in range(min(4, len(self._words) - at), 0, -1):
-            if tuple(self._words[at : at + size]) in self._attributes.truth_names:
+        for size in range(min(4, len(self._said.words) - at), 0, -1):
+            if tuple(self._said.words[at : at + size]) in self._attributes.truth_names:
                 return size
-        if self._word(at) in FREE_OF and self._word(at + 1) == "free" and self._joined(at):
+        if (
+            self._said.word(at) in FREE_OF
+            and self._said.word(at + 1) == "free"
+            and self._said.joined(at)
+        ):
             return 2
-        return int(self._word(at) in LABELS and self._word(at - 1) != "non")
+        return int(self._said.word(at) in LABELS)
 
     def _group(self, at: int) -> _Found | None:
-        """``for men`` at the end of a clause: values that name the group, or texts that say so."""
-        group = GROUPS.get(self._word(at + 1), frozenset())
-        if self._word(at) != "for" or not group or not self._ends(at + 1):
+        """``for men or boys`` at the end of a clause: values or texts that name a group."""
+        if self._said.word(at) != "for":
             return None
-        if self._text[self._said[at + 1].start : self._said[at + 1].end].endswith(("'", "’")):
+        end, group = at + 1, frozenset[str]()
+        while more := GROUPS.get(self._said.word(end)):
+            group, end = group | more, end + 1
+            if self._said.word(end) not in JOINTS or self._said.word(end + 1) not in GROUPS:
+                break
+            end += 1
+        if (
+            not group
+            or not self._said.ends(end - 1)
+            or self._said.quoted(at, end).endswith(("'", "’"))
+        ):
             return None
         values = self._attributes.values_with(group)
         said = tuple(("for", word) for word in sorted(group))
         said = tuple(phrase for phrase in said if len(self._index.rows_with_phrase(phrase)))
-        shown = f"only: {self._quoted(at, at + 2)}"
+        shown = f"only: {self._said.quoted(at, end)}"
         fits = Requirement(shown, values, said) if values is not None or said else None
-        return _Found(at, at + 2, fits)
+        return _Found(at, end, fits)
 
     def _values(self, at: int, size: int, attribute: str | None = None) -> tuple[Requirement, int]:
         """The requirement of a name and of those joined to it by ``or``; where it ends."""
-        own = self._attributes.names.of[tuple(self._words[at : at + size])]
+        own = self._attributes.names.of[tuple(self._said.words[at : at + size])]
         chosen = attribute or _preferred([name for name, _ in own])
         shown: list[str] = []
         conditions: list[Expression] = []
         while True:
-            values = self._attributes.names.values(self._words[at : at + size], chosen)
+            values = self._attributes.names.values(self._said.words[at : at + size], chosen)
             shown.append(values[0])
             if chosen == CATEGORIES:
                 conditions += [Under(chosen, value) for value in values]
             else:
                 conditions.append(Member(chosen, tuple(values)))
             end = at + size
-            at = end + (self._word(end) in JOINTS)
+            at = end + (self._said.word(end) in JOINTS)
             size = self._name_at(at, chosen)
-            listed = at > end or (at < len(self._said) and self._comma(end))
+            listed = at > end or (at < len(self._said.words) and self._said.comma(end))
             if not size or not listed:
                 break
         told = "category" if chosen == CATEGORIES else chosen.replace("_", " ")
@@ -262,48 +274,11 @@ class _Reader:
     def _name_at(self, at: int, attribute: str | None = None) -> int:
         """How many words from ``at`` on are a value of the attribute (of any), at most."""
         names = self._attributes.names
-        for size in range(min(names.longest, len(self._words) - at), 0, -1):
-            known = names.of.get(tuple(self._words[at : at + size]), ())
+        for size in range(min(names.longest, len(self._said.words) - at), 0, -1):
+            known = names.of.get(tuple(self._said.words[at : at + size]), ())
             if any(attribute in (None, name) for name, _ in known):
                 return size
         return 0
-
-    def _word(self, at: int) -> str:
-        return self._words[at] if 0 <= at < len(self._words) else ""
-
-    def _quoted(self, start: int, end: int) -> str:
-        """The text of some tokens as written."""
-        return " ".join(self._text[self._said[start].start : self._said[end - 1].end].split())
-
-    def _between(self, at: int) -> str:
-        """The text between a token and the next."""
-        if at + 1 >= len(self._said):
-            return "."
-        return self._text[self._said[at].end : self._said[at + 1].start]
-
-    def _joined(self, at: int) -> bool:
-        """Whether nothing but blanks or a hyphen is between a token and the next."""
-        return at + 1 < len(self._said) and not self._between(at).strip(" \t-–'’\"“”")
-
-    def _follows(self, at: int) -> bool:
-        """Whether the next token belongs to this one: a blank or a colon is between them."""
-        return at + 1 < len(self._said) and not self._between(at).strip(" \t:'’\"“”")
-
-    def _comma(self, at: int) -> bool:
-        """Whether a comma or slash, and nothing else, is before a token."""
-        return self._between(at - 1).strip() in (",", "/")
-
-    def _ends(self, at: int) -> bool:
-        """Whether a clause ends with a token."""
-        return bool(_BREAK.search(self._between(at))) or self._word(at + 1) in CLAUSE_STOPS
-
-    def _clause_end(self, at: int) -> int:
-        end = at
-        while end < len(self._words) and self._words[end] not in CLAUSE_STOPS:
-            end += 1
-            if _BREAK.search(self._between(end - 1)):
-                break
-        return end
 
 
 def _preferred(attributes: Sequence[str]) -> str:

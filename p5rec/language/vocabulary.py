@@ -44,8 +44,8 @@ ROLES = {
         *(("category", "category"), ("variant", "variant"), ("size", "variant")),
     )
 }
-_COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-NUMBERS = {word: number for number, word in enumerate(_COUNTED, start=1)} | {"once": 1, "twice": 2}
+COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+NUMBERS = {word: number for number, word in enumerate(COUNTED, start=1)} | {"once": 1, "twice": 2}
 PLAIN = _set(
     "the a an of in to for at on so been before earlier previously already most ago "
     "time times event events item items product products thing things something "

@@ -98,6 +98,18 @@ def test_there_are_two_hundred_written_cases_and_each_is_another() -> None:
     assert len({(case[0], *case[2:]) for case in WRITTEN}) == len(WRITTEN) >= 200
 
 
+def test_a_maker_is_not_where_a_thing_comes_from() -> None:
+    table = pa.table({"item_id": ["a", "b"], "title": ["Bar", "Tea"], "brand": ["Home", "Oatly"]})
+    known = ShopWords(Catalogue.from_table(table))
+    assert read_request("tea delivered from home", known).describe() == []
+    assert read_request("tea from home", known).describe() == ["brand: Home"]
+
+
+def test_what_need_not_hold_is_no_part_of_the_wish() -> None:
+    request = read_request("a snack that doesn't have to be vegan, any brand", WORDS)
+    assert (request.wish, request.waived) == ("a snack that", ("vegan", "brand"))
+
+
 def ruled_out(text: str) -> list[int]:
     """Rows that neither pass the condition of a request nor are left by its words."""
     request = read_request(text, WORDS)
@@ -150,7 +162,7 @@ def test_without_prices_a_price_is_not_understood() -> None:
     known = ShopWords(Catalogue.from_table(pa.table({"item_id": ["a"], "title": ["Tea"]})))
     request = read_request("tea under $5", known)
     assert request.describe() == ["not understood: under $5"]
-    assert (request.condition, request.limited) == (None, False)
+    assert request.condition is None
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t"])

@@ -1,0 +1,52 @@
+"""What a request says need not hold: ``doesn't have to be vegan``, ``any brand is fine``.
+
+Nothing in such words is a limit; in a conversation they end one that was set before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from p5rec.language.limits import Limit, Rule
+
+_NOT = r"(?:do|does|did)(?:n['’]?t|\s+not|nt)"
+_IT = r"(?:it|them|this|that|these|those)"
+_NEED_NOT = (
+    rf"(?:{_NOT}\s+(?:have|need)(?:\s+(?:for\s+)?{_IT})?\s+to\s+be"
+    rf"|need(?:\s+not|n['’]?t)\s+be|no\s+need\s+(?:for\s+{_IT}\s+)?(?:to\s+be|for\s+it\s+to\s+be)"
+    r"|not\s+necessarily)"
+)
+_CLAUSE = r"(?:(?!\s(?:and|but|please|so|because|if|though)\b|[.](?:\s|$))[^,;!?()\n])+"
+_FINE = r"(?:\s+(?:is|are|will|would)\s+(?:be\s+)?(?:fine|ok|okay|good|great|do|alright))"
+_MATTERS_NOT = (
+    rf"(?:{_NOT}\s+matter|is\s+(?:no|not\s+an?)\s+(?:issue|object|problem)"
+    r"|is(?:n['’]?t|\s+not)\s+important)"
+)
+_NO_MATTER = (
+    rf"(?:never\s*mind|regardless\s+of|no\s+matter|forget(?:\s+about)?"
+    rf"|{_NOT}\s+(?:care|mind)(?:\s+about)?)"
+)
+
+
+def waiver_rules(attributes: Iterable[str]) -> list[Rule]:
+    """The patterns of what need not hold.
+
+    :param attributes: what attributes are called, beside brand and price.
+    """
+    named = "|".join(sorted(map(re.escape, {*attributes, "price", "brand"}), key=len, reverse=True))
+    what = rf"(?P<what>{named})s?(?!\w)"
+    patterns = (
+        rf"{_NEED_NOT}\s+(?P<what>{_CLAUSE})",
+        rf"any\s+{what}(?:{_FINE}|(?=\s*(?:[,;.!?)]|$|please\b|and\b)))",
+        rf"(?:the\s+)?{what}\s+{_MATTERS_NOT}",
+        rf"{_NO_MATTER}\s+(?:the\s+)?{what}",
+    )
+    return [
+        (re.compile(rf"(?<![\w'’-])(?:{pattern})(?!\w)", re.IGNORECASE), _waiver)
+        for pattern in patterns
+    ]
+
+
+def _waiver(found: re.Match[str]) -> Limit:
+    return Limit(found.start(), found.end(), waived=" ".join(found["what"].split()))
