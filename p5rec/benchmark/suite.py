@@ -34,8 +34,9 @@ class Reference(BaseModel):
 class Suite(BaseModel):
     """One benchmark.
 
-    ``ids``, ``prior``, ``prompting`` and ``decoding`` say what the catalogue needs and take the
-    place of what the recipe says there.
+    ``recipe``: name or path of the one to measure unless another is asked for. ``ids``, ``prior``,
+    ``prompting`` and ``decoding`` say what the catalogue needs and take the place of what the
+    recipe says there.
 
     >>> Suite.load("amazon-beauty").split
     'leave-one-out'
@@ -47,6 +48,7 @@ class Suite(BaseModel):
     source: Literal["folder", "complete-journey"]
     split: Literal["leave-one-out", "last-basket"]
     metrics: tuple[Metric, ...]
+    recipe: str = "bert-mini-ranking"
     baselines: tuple[Rival, ...] = ("popularity",)
     reference: Reference | None = None
     ids: Mapping[str, Any] = {}

@@ -32,7 +32,9 @@ def evaluate(
         str | None, typer.Option(help="Fit and measure a recipe on a suite: its name or path.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder with the data of the suite.")] = None,
-    recipe: Annotated[str, typer.Option(help="A recipe's name or path.")] = "gpt2-mini",
+    recipe: Annotated[
+        str | None, typer.Option(help="A recipe's name or path [the suite's].")
+    ] = None,
     seeds: Annotated[str, typer.Option(help="One fit a seed, with commas between.")] = "0,1,2",
     max_minutes: MaxMinutes = None,
     baselines: Annotated[
@@ -78,7 +80,7 @@ def evaluate(
     found = run_suite(
         Run(
             suite=chosen,
-            recipe=Recipe.load(recipe),
+            recipe=Recipe.load(recipe or chosen.recipe),
             work=work,
             data=data,
             seeds=_numbers("--seeds", seeds, int),

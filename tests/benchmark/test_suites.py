@@ -45,8 +45,9 @@ def world(tmp_path_factory):
     pq.write_table(items, folder / "items.parquet")
     events = pyarrow.csv.read_csv(folder / "events.csv").drop_columns(["session_id"])
     pq.write_table(events, folder / "interactions.parquet")
-    (folder / "shop.toml").write_text(SHOP_SUITE, encoding="utf-8")
     write_small_recipe(folder / "small.toml", "gpt2")
+    suite = f"recipe = {str(folder / 'small.toml')!r}\n{SHOP_SUITE}"
+    (folder / "shop.toml").write_text(suite, encoding="utf-8")
     return folder
 
 
@@ -181,15 +182,22 @@ def call(*words, monkeypatch):
 
 def test_the_command_line_gives_the_same_figures(found, world, tmp_path, monkeypatch, capsys):
     words = ["evaluate", "--suite", world / "shop.toml", "--data", world, "--seeds", "0,1"]
-    words += ["--recipe", world / "small.toml", "--baselines", "popularity", "--budgets", "0.02"]
+    words += ["--baselines", "popularity", "--budgets", "0.02"]
     words += ["--work", world / "work", "--out", tmp_path / "new" / "shop.json", "-q"]
-    assert call(*words, "--json", monkeypatch=monkeypatch) == 0
+    assert call(*words, "--recipe", world / "small.toml", "--json", monkeypatch=monkeypatch) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == json.loads((tmp_path / "new" / "shop.json").read_text(encoding="utf-8"))
     assert told["plain"] == found["plain"]
     assert told["command"].startswith("p5rec evaluate --suite")
     assert call(*words, monkeypatch=monkeypatch) == 0
-    assert "popularity" in capsys.readouterr().out
+    assert "popularity" in capsys.readouterr().out  # the suite's recipe is the same one
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe"), [("yelp", "bert-mini-ranking"), ("complete-journey", "gpt2-mini")]
+)
+def test_a_suite_names_its_recipe(name, recipe):
+    assert Suite.load(name).recipe == recipe
 
 
 SHELL_MISTAKES = {
