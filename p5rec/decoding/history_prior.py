@@ -195,19 +195,19 @@ class HistoryPrior(nn.Module):
     def mixed_with(self, network: Tensor, features: HistoryFeatures) -> Tensor:
         """What a network and the masses make of every item together, ``float[C, N]``.
 
-        The network has a share of the say (:attr:`trust`), and that about what is new to the user:
-        how often own items are chosen again the prior has counted. Of items that nobody has chosen
-        the prior alone tells, since the network has never seen one.
+        The network has a share of the say (:attr:`trust`), and that about what is new to the user.
+        How often own items are chosen again the prior alone has counted; and of items that nobody
+        has chosen it alone tells, too, since the network has never seen one.
 
         :param network: the probabilities that the network gives, in the order of the leaves.
         """
         prior = self.item_probs(features)
-        cold = torch.where(self.lent, prior, 0)
         own = torch.from_numpy(features.keys[-1][features.own[-1]]).to(network.device)
-        new = network.flatten().index_fill(0, own, 0).view_as(network).masked_fill(self.lent, 0)
-        rest = (1 - cold.sum(1, keepdim=True)) / new.sum(1, keepdim=True).clamp_min(LEAST)
+        untold = self.lent.repeat(features.n_contexts).index_fill(0, own, True).view_as(prior)
+        kept, new = prior.masked_fill(~untold, 0), network.masked_fill(untold, 0)
+        rest = (1 - kept.sum(1, keepdim=True)) / new.sum(1, keepdim=True).clamp_min(LEAST)
         share = 1.0 if self.trust is None else self.trust[-1]
-        return share * (rest * new + cold) + (1 - share) * prior
+        return share * (rest * new + kept) + (1 - share) * prior
 
     def standardise(self, features: HistoryFeatures) -> None:
         """Take the spread of what the networks see from a sample of contexts."""

@@ -174,15 +174,17 @@ def test_cold_companions_are_weighed_by_a_network_of_their_own(shop):
 
 
 @torch.no_grad()
-def test_of_cold_items_the_prior_alone_tells_whatever_the_network_has_to_say(shop):
+def test_of_cold_and_of_own_items_the_prior_alone_tells_whatever_the_network_says(shop):
     prior = grow(shop, Catalogue.from_table(NEW)).scorer.prior
     features = prior.index(histories_of([[3, 4]])).features(np.array([0]), np.array([2]))
     alone = prior.item_probs(features)
     says = torch.softmax(torch.arange(15.0), 0)[None]
     both = prior.mixed_with(says, features)
     assert both.sum().item() == pytest.approx(1, abs=1e-5)
-    assert both[prior.lent[None]].tolist() == pytest.approx(alone[prior.lent[None]].tolist())
-    assert not torch.allclose(both, alone, atol=1e-3)
+    told = prior.lent.clone()
+    told[prior.leaf_of_item[[3, 4]]] = True
+    assert both[0, told].tolist() == pytest.approx(alone[0, told].tolist())
+    assert not torch.allclose(both[0, ~told], alone[0, ~told], atol=1e-3)
 
 
 def test_new_items_are_lent_companions_and_keep_them_when_saved(shop, tmp_path):
