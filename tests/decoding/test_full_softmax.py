@@ -61,7 +61,7 @@ def test_walks_find_what_scoring_every_item_finds(ids, family, seed):
 @given(catalogues(max_items=30), st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.integers(0, 2**32 - 1))
 @torch.inference_mode()
 def test_network_and_prior_share_the_say(ids, trust, seed):
-    """The network tells of items that are new to the user, the prior of all."""
+    """The network tells of items that are new to the user, the prior of all and alone of own."""
     rng = np.random.default_rng(seed)
     scorer = tiny_scorer("gpt2", ids, rng, prior=True, full=True)
     scorer.prior.trust = torch.nn.Parameter(torch.full((scorer.trie.depth,), trust))
@@ -75,8 +75,10 @@ def test_network_and_prior_share_the_say(ids, trust, seed):
         own = np.unique(np.asarray(histories.items)[histories.slice(user)])
         new = np.delete(np.arange(len(ids)), own)
         context = torch.full((len(ids),), user)
-        expected = (1 - trust) * scorer.prior.log_probs(features, context, every).exp().numpy()
-        expected[new] += trust * network[user, new] / network[user, new].sum()
+        expected = scorer.prior.log_probs(features, context, every).exp().numpy()
+        rest = 1 - expected[own].sum()
+        expected[new] *= 1 - trust
+        expected[new] += trust * rest * network[user, new] / network[user, new].sum()
         assert found[user] == pytest.approx(expected, abs=1e-5)
 
 
