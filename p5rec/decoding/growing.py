@@ -176,4 +176,4 @@ def _grow_prior(old: HistoryPrior, new: HistoryPrior, before: Trie, trie: Trie) 
     for one, other in ((old.again, new.again), (old.near, new.near)):
         if one is not None and other is not None:
             other.of_item[:known] = one.of_item
-            other.of_item[known:] = one.of_item[one.of_item[:, 1].argmin()]
+            other.of_item[known:] = one.of_item[one.of_item[:, 0].argmin()]

@@ -61,7 +61,7 @@ class Habits:
 
     def __init__(self, histories: Histories) -> None:
         self._session = np.asarray(histories.sessions, dtype=np.int64)
-        self._opens = first_in_session(histories)
+        self.opens = first_in_session(histories)
         self._days = histories.days
 
     def features(self, past: Past) -> FloatArray:
@@ -74,7 +74,7 @@ class Habits:
         newest[past.context] = past.event
         oldest[past.context[::-1]] = past.event[::-1]
         newest, oldest = newest[past.context_of_cell], oldest[past.context_of_cell]
-        opens = self._opens[past.event]
+        opens = self.opens[past.event]
         sessions = np.bincount(past.cell[opens], minlength=cells)
         n_items = np.bincount(past.context_of_cell[sessions > 0], minlength=contexts)
         made = self._session[newest] - self._session[oldest] + 1

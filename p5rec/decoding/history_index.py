@@ -19,6 +19,11 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
 
 
+LATER = ("events", "sessions", "sessions again")
+"""What the user does with an item from the moment on: in how many events and sessions it is chosen,
+and in how many of these not for the first time. Nothing, where a history ends with the moment."""
+
+
 @dataclass(frozen=True)
 class Forgetting:
     """The rates at which past events are forgotten.
@@ -65,7 +70,7 @@ class HistoryFeatures:
     ``values[d - 1]`` the features of these, ``float32[pairs, features]``; others have none. At the
     last depth, whose nodes are items, ``habits`` has the :data:`~p5rec.decoding.habits.HABITS` of
     the own pairs, ``near`` tells which pairs are companions of recent events, and ``nearness`` has
-    the :data:`~p5rec.decoding.nearness.NEARNESS` of these.
+    the :data:`~p5rec.decoding.nearness.NEARNESS` of these. ``later`` has the :data:`LATER` of all.
     """
 
     n_contexts: int
@@ -76,6 +81,7 @@ class HistoryFeatures:
     habits: FloatArray
     near: IntArray
     nearness: FloatArray
+    later: FloatArray
 
 
 class HistoryIndex:
@@ -103,11 +109,12 @@ class HistoryIndex:
         self._days = histories.days
         user_of_event = histories.user_of_event
         keys = user_of_event * trie.n_items + trie.leaf_of_item[histories.items]
+        self._habits = Habits(histories)
         distinct, inverse = np.unique(keys, return_inverse=True)
+        self._done = _done(inverse, self._habits.opens, len(distinct))
         self._leaf = distinct % trie.n_items
         self._first = np.searchsorted(distinct // trie.n_items, np.arange(len(histories) + 1))
         self._rank = inverse - self._first[user_of_event]
-        self._habits = Habits(histories)
 
     def features(self, users: IntArray, ends: IntArray) -> HistoryFeatures:
         """Features of each context.
@@ -147,7 +154,20 @@ class HistoryIndex:
             habits=habits,
             near=np.searchsorted(cells, near),
             nearness=nearness,
+            later=self._later(users, past, cells),
         )
+
+    def _later(self, users: IntArray, past: Past, cells: IntArray) -> FloatArray:
+        """What each context's user does later with the items of ``cells``."""
+        later = np.zeros((len(cells), len(LATER)), dtype=np.float32)
+        every = ragged(self._first[users], self._first[users + 1] - self._first[users])
+        left = self._done[every] - _done(past.cell, self._habits.opens[past.event], len(every))
+        some = np.flatnonzero(left[:, 0])
+        key = past.context_of_cell[some] * self._trie.n_items + self._leaf[every[some]]
+        at = np.searchsorted(cells, key)
+        known = np.append(cells, -1)[at] == key
+        later[at[known]] = left[some[known]]
+        return later
 
     def _near(self, users: IntArray, ends: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
         """The companions of each context's newest events, part by part of the users."""
@@ -202,6 +222,17 @@ class HistoryIndex:
             passed = np.maximum(passed, 0)
         for rate in self._forgetting.days:
             yield np.exp(passed * np.float32(-1 / rate))
+
+
+def _done(cell: IntArray, opens: NDArray[np.bool_], n_cells: int) -> NDArray[np.float64]:
+    """Of what :data:`LATER` tells, all that some events hold: ``float64[n_cells, len(LATER)]``.
+
+    :param cell: of each event, which item of which history it is about.
+    :param opens: whether it is the first of its item in its session.
+    """
+    sessions = np.bincount(cell[opens], minlength=n_cells)
+    again = np.maximum(sessions - 1, 0)
+    return np.stack([np.bincount(cell, minlength=n_cells), sessions, again], axis=1).astype(float)
 
 
 def _summary(raw: NDArray[np.float64], starts: IntArray) -> FloatArray:

@@ -240,22 +240,23 @@ class HistoryPrior(nn.Module):
 
     def _weighed(
         self, features: HistoryFeatures
-    ) -> Iterator[tuple[ItemWeights, Tensor, tuple[Tensor, Tensor]]]:
-        """Each network, the pairs that it weighs, and its inputs: features and items."""
+    ) -> Iterator[tuple[ItemWeights, Tensor, tuple[Tensor, Tensor, Tensor]]]:
+        """Each network, the pairs that it weighs, and what it needs to know of them."""
         device = self.history.device
         leaves = torch.from_numpy(features.keys[-1] % self.n_nodes[-1]).to(device)
+        later = torch.from_numpy(features.later).to(device)
         if self.again is not None:
             counts = features.values[-1][:, 1 : 1 + len(self.forgetting.counts)]
             known = np.concatenate([counts, features.habits], axis=1)
             pairs = torch.from_numpy(features.own[-1]).to(device)
             items = self.item_of_leaf[leaves[pairs]]
-            yield self.again, pairs, (torch.from_numpy(known).to(device), items)
+            yield self.again, pairs, (torch.from_numpy(known).to(device), items, later[pairs])
         if self.near is not None and self.cold is not None:
             lent = features.nearness[:, LENT] > 0
             for network, chosen in ((self.near, ~lent), (self.cold, lent)):
                 pairs = torch.from_numpy(features.near[chosen]).to(device)
                 nearness = torch.from_numpy(features.nearness[chosen]).to(device)
-                yield network, pairs, (nearness, self.item_of_leaf[leaves[pairs]])
+                yield network, pairs, (nearness, self.item_of_leaf[leaves[pairs]], later[pairs])
 
     def _masses(
         self, features: HistoryFeatures, keys: Sequence[Tensor], parents: Sequence[Tensor]

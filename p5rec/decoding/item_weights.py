@@ -24,7 +24,8 @@ class ItemWeights(nn.Module):
     et al., 2019), with a network in the place of its attention.
 
     To the features are added how often users come back to the item (a log-odds) and its popularity,
-    but for items that nobody has chosen.
+    but for items that nobody has chosen. What the very user does later is taken off both: where
+    histories of training are foreseen, it would tell what is to be foreseen.
     """
 
     def __init__(self, counts: ItemCounts | None, *, features: int, width: int) -> None:
@@ -36,7 +37,7 @@ class ItemWeights(nn.Module):
         """
         super().__init__()
         of_item = np.empty((0, 0), np.float32) if counts is None else _of_items(counts)
-        inputs = features + of_item.shape[1]
+        inputs = features + (0 if counts is None else 2)
         last = nn.Linear(width, 1)
         nn.init.zeros_(last.weight)
         nn.init.constant_(last.bias, START)
@@ -48,35 +49,50 @@ class ItemWeights(nn.Module):
             last,
         )
         self.register_buffer("of_item", torch.from_numpy(of_item))
+        self.register_buffer("rate", torch.tensor(0.0 if counts is None else _rate(counts)))
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("scale", torch.ones(inputs))
 
     of_item: Tensor
+    rate: Tensor
     mean: Tensor
     scale: Tensor
 
-    def forward(self, features: Tensor, items: Tensor) -> Tensor:
-        """Log-weights ``float[C]`` from ``float[C, features]`` and catalogue rows ``int64[C]``."""
-        inputs = (self._inputs(features, items) - self.mean) / self.scale
+    def forward(self, features: Tensor, items: Tensor, later: Tensor) -> Tensor:
+        """Log-weights of items, ``float[C]``.
+
+        :param features: ``float[C, features]``.
+        :param items: catalogue rows, ``int64[C]``.
+        :param later: what the user does later with each, ``float[C, len(LATER)]``.
+        """
+        inputs = (self._inputs(features, items, later) - self.mean) / self.scale
         weights: Tensor = self.layers(inputs).squeeze(1)
         return weights.clamp(-2 * LARGEST, LARGEST)
 
     @torch.no_grad()
-    def standardise(self, features: Tensor, items: Tensor) -> None:
+    def standardise(self, features: Tensor, items: Tensor, later: Tensor) -> None:
         """Take mean and spread of the inputs from a sample."""
         if len(items):
-            inputs = self._inputs(features, items)
+            inputs = self._inputs(features, items, later)
             self.mean.copy_(inputs.mean(0))
             self.scale.copy_(inputs.std(0, correction=0) + 1e-3)
 
-    def _inputs(self, features: Tensor, items: Tensor) -> Tensor:
-        return torch.cat([features, self.of_item[items]], dim=1) if len(self.of_item) else features
+    def _inputs(self, features: Tensor, items: Tensor, later: Tensor) -> Tensor:
+        if not len(self.of_item):
+            return features
+        chosen, sessions, again = (self.of_item[items] - later).clamp_min(0).unbind(1)
+        share = (again + 2 * self.rate) / (sessions + 2)
+        known = torch.stack([torch.logit(share), torch.log1p(chosen)], dim=1)
+        return torch.cat([features, known], dim=1)
 
 
 def _of_items(counts: ItemCounts) -> NDArray[np.float32]:
-    """Log-odds of coming back to an item, pulled towards those of all items; log popularity."""
+    """How often each item was chosen, in how many sessions, in how many of them again."""
+    columns = [counts.chosen, counts.sessions, counts.again]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _rate(counts: ItemCounts) -> float:
+    """How often users come back to any item."""
     total = max(1, int(counts.sessions.sum()))
-    mean = np.clip(counts.again.sum() / total, 0.001, 0.999)
-    share = (counts.again + 2 * mean) / (counts.sessions + 2)
-    popularity = np.log1p(counts.chosen)
-    return np.stack([np.log(share / (1 - share)), popularity], axis=1).astype(np.float32)
+    return float(np.clip(counts.again.sum() / total, 0.001, 0.999))

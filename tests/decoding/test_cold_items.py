@@ -107,12 +107,12 @@ def test_in_training_some_items_are_taken_for_cold_and_their_own_companions_hidd
 def test_a_cold_item_weighs_what_its_features_say_whatever_is_counted_of_it():
     rng = np.random.default_rng(0)
     counts = item_counts(np.array([0, 50, 5]))
-    features, items = torch.zeros(3, 2), torch.arange(3)
+    seen = torch.zeros(3, 2), torch.arange(3), torch.zeros(3, 3)
     for known, alike in ((counts, False), (None, True)):
         network = ItemWeights(known, features=2, width=4)
         roughen(network, rng)
-        network.standardise(features, items)
-        weights = network(features, items)
+        network.standardise(*seen)
+        weights = network(*seen)
         assert (weights[0] == weights[1]).item() is alike
 
 

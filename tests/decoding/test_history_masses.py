@@ -28,6 +28,7 @@ from p5rec.decoding.nearness import NEARNESS
 from p5rec.decoding.trie import Trie
 
 RATES = Forgetting(events=(1.0, 5.0), days=(7.0,))
+ITEMS = st.integers(0, 3)
 TRIE = Trie.from_semantic_ids(semantic_ids([[0, 0], [0, 1], [1, 0], [1, 2]]))
 
 
@@ -82,6 +83,45 @@ def test_items_that_users_come_back_to_are_counted_by_session():
     assert counts.sessions.tolist() == [2, 3, 1, 0]
     assert counts.again.tolist() == [1, 1, 0, 0]
     assert first_in_session(histories).tolist() == [True, False, True, True, True, True, True]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.lists(ITEMS, min_size=1), min_size=1), min_size=1, max_size=4))
+def test_what_a_user_does_later_can_be_taken_off_the_counts(users):
+    """What is left is counted of histories of which this user's ends with the moment."""
+    whole = baskets(users)
+    companions = fit_companions(whole, TRIE.n_items, width=3, parts=1).everyone
+    index = HistoryIndex(whole, TRIE, RATES, companions=(companions,))
+    counts = columns_of(ItemCounts.of(whole, TRIE.n_items))
+    for user, sessions in enumerate(users):
+        for past in range(len(sessions) + 1):
+            end = sum(map(len, sessions[:past]))
+            features = index.features(np.array([user]), np.array([end]))
+            cut = [*users[:user], sessions[:past], *users[user + 1 :]]
+            left = columns_of(ItemCounts.of(baskets(cut), TRIE.n_items))
+            items = TRIE.item_of_leaf[features.keys[-1]]
+            assert (counts[items] - features.later).tolist() == left[items].tolist()
+            assert past < len(sessions) or not features.later.any()
+
+
+def columns_of(counts):
+    return np.stack([counts.chosen, counts.sessions, counts.again], axis=1)
+
+
+@torch.no_grad()
+def test_the_networks_see_counts_without_what_the_user_does_later():
+    """A bread that only its buyer came back to looks, before that, as if nobody had."""
+    users = [[[0], [1], [0]], [[1], [2]]]
+    before = [users[0][:2], users[1]]
+    seen = []
+    for counted in (users, before):
+        counts = ItemCounts.of(baskets(counted), TRIE.n_items)
+        prior = HistoryPrior(TRIE, RATES, counts, width=4, seed=1)
+        roughen(prior.again, np.random.default_rng(0))
+        prior.again.rate.fill_(0.1)
+        features = prior.index(baskets(counted)).features(np.array([0]), np.array([2]))
+        seen.append(prior._item_masses(features))
+    assert seen[0].tolist() == pytest.approx(seen[1].tolist())
 
 
 def test_popularity_forgets_with_the_days():
