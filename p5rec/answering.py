@@ -18,6 +18,7 @@ from p5rec.decoding.filter_parser import parse_filter
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.wanted import Filter, Plan, Wanted
+from p5rec.errors import RequestError
 from p5rec.language.explain import Explainer
 from p5rec.language.explanation_tools import Tools
 from p5rec.language.matching import lean_of
@@ -30,6 +31,8 @@ from p5rec.recommendations import (
     Recommendations,
     check_k,
     history_notices,
+    left_out_notices,
+    one_history,
     tell_why_empty,
 )
 
@@ -105,8 +108,9 @@ class Answers:
 
     def ask(self, request: Request, history: History, k: int, wanted: Wanted) -> Recommendations:
         """What fits a request that was read already."""
+        self._check(k, wanted)
         shop, filters = self.shop_words, self.filters
-        histories, _ = Histories.from_events([history], self.catalogue)
+        histories, (unknown,) = Histories.from_events([one_history(history)], self.catalogue)
         plan = Plan(
             _limited(wanted, request.condition),
             filters,
@@ -117,19 +121,33 @@ class Answers:
         selection = replace(plan.selection, leans=[lean_of(request.wish, shop.index)])
         known = bool(len(histories.items))
         found = self.ranker.search(histories, k=k, selection=selection, prior=known)
-        notices = [request.describe()]
+        notices = [request.describe() + left_out_notices(unknown)]
         tell_why_empty(found, plan, notices)
         return self._recommendations(found, notices)[0]
+
+    def check(self, history: History, k: int, wanted: Wanted) -> None:
+        """Refuse what cannot be asked for, whatever the request.
+
+        :raises RequestError: if ``k`` or what is wanted cannot be, or the history is none.
+        """
+        histories, _ = Histories.from_events([one_history(history)], self.catalogue)
+        self._check(k, wanted)
+        Plan(wanted, self.filters, histories)
+
+    def _check(self, k: int, wanted: Wanted) -> None:
+        check_k(k, len(self.catalogue))
+        if wanted.get("steer") is not None:
+            raise RequestError("ask takes no steer. Say it in the request, or use recommend.")
 
     def explainable(
         self, histories: Sequence[History], items: Sequence[str]
     ) -> tuple[Histories, np.ndarray]:
         """Pairs of history and item, as arrays.
 
-        :raises RequestError: if an item is not in the catalogue.
+        :raises RequestError: if an item is not in the catalogue, or a history is none.
         """
         rows = rows_of(self.catalogue, items)
-        known, _ = Histories.from_events(list(histories), self.catalogue)
+        known, _ = Histories.from_events(list(map(one_history, histories)), self.catalogue)
         return known, rows
 
     def _request_prompts(self, words: str, histories: Histories) -> list[EncodedPrompt]:

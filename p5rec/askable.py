@@ -22,7 +22,7 @@ from p5rec.language.request_reading import read_request
 from p5rec.language.requests import Request
 from p5rec.language.saved_conversation import Settings, Turn, read_saved
 from p5rec.model.recipe import Recipe
-from p5rec.recommendations import AnyRecommender, Recommendations, as_histories, check_k
+from p5rec.recommendations import AnyRecommender, Recommendations, one_history
 
 
 class Askable(AnyRecommender):
@@ -73,7 +73,7 @@ class Askable(AnyRecommender):
 
         :raises RequestError: if a history is none, or the model reads every prompt anew (T5 kinds).
         """
-        _, (first,) = as_histories(history) if history else (True, [()])
+        first = one_history(history)
         Histories.from_events([first], self.catalogue)
         if not self.model.scorer.backbone.one_pass:
             raise RequestError(
@@ -144,12 +144,8 @@ class Askable(AnyRecommender):
         :raises RequestError: if the request is empty or longer than 64 KiB, or ``k`` or what is
             wanted cannot be.
         """
-        check_k(k, len(self.catalogue))
-        if wanted.get("steer") is not None:
-            raise RequestError("ask takes no steer. Say it in the request, or use recommend.")
-        return self._answers.ask(
-            read_request(request, self._answers.shop_words), history, k, wanted
-        )
+        read = read_request(request, self._answers.shop_words)
+        return self._answers.ask(read, history, k, wanted)
 
     def conversation(
         self,
@@ -170,16 +166,17 @@ class Askable(AnyRecommender):
 
         :param saved: what ``to_json`` of an earlier one wrote, to go on with it: history, ``k`` and
             what is wanted are those of then.
-        :raises RequestError: if ``saved`` is none, or ``k`` cannot be.
+        :raises RequestError: if ``saved`` is none, or ``k``, the history or what is wanted cannot
+            be.
         """
         settings = Settings(history, k, wanted)
         turns: Sequence[Turn] = ()
         if saved is not None:
             settings, turns = read_saved(saved)
-        check_k(settings.k, len(self.catalogue))
+        own = settings.wanted or {}
+        self._answers.check(settings.history, settings.k, own)
 
         def answer(request: Request, unwanted: Sequence[str]) -> Recommendations:
-            own = settings.wanted or {}
             there = self.catalogue.rows_of(unwanted) >= 0
             never = [item for item, known in zip(unwanted, there, strict=True) if known]
             deny = [*own.get("deny", ()), *never]

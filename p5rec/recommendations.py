@@ -119,6 +119,20 @@ def as_histories(history: History | Sequence[History]) -> tuple[bool, list[Histo
     return False, list(several)
 
 
+def one_history(history: History) -> History:
+    """The history, if it is one.
+
+    :raises RequestError: if it is a text or several.
+    """
+    single, several = as_histories(history)
+    if not single:
+        raise RequestError(
+            f"there are {len(several)} histories where one is expected: a list of item ids. Ask "
+            "for each by itself."
+        )
+    return history
+
+
 def check_k(k: int, n_items: int) -> None:
     """Refuse to look for no item, or for more than there are.
 
@@ -137,12 +151,17 @@ def tell_why_empty(found: Found, plan: Plan, notices: Sequence[list[str]]) -> No
         notices[user].append(plan.why_empty(user))
 
 
+def left_out_notices(unknown: Sequence[str]) -> list[str]:
+    """What to say of items of a history that the catalogue does not know."""
+    if not unknown:
+        return []
+    shown = ", ".join(unknown[:3]) + (" …" if len(unknown) > 3 else "")
+    return [f"not in the catalogue and left out: {shown}"]
+
+
 def history_notices(known: int, unknown: Sequence[str]) -> list[str]:
     """What to say of a history with so many known events and these unknown items."""
-    notices = []
-    if unknown:
-        shown = ", ".join(unknown[:3]) + (" …" if len(unknown) > 3 else "")
-        notices.append(f"not in the catalogue and left out: {shown}")
+    notices = left_out_notices(unknown)
     if not known:
         notices.append("the history holds no known item: these are popular items")
     return notices

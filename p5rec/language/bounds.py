@@ -83,6 +83,16 @@ class Bounds:
         high, closed = min(highs, default=(None, True))
         return Bounds(self.attribute, low, high, low_open, not closed)
 
+    def without(self, other: Bounds) -> Bounds:
+        """The bounds on the sides on which the other has none.
+
+        >>> Bounds(low=2, high=5).without(Bounds(high=9))
+        Bounds(attribute='price', low=2, high=None, low_open=False, high_open=False)
+        """
+        low, low_open = (self.low, self.low_open) if other.low is None else (None, False)
+        high, high_open = (self.high, self.high_open) if other.high is None else (None, False)
+        return Bounds(self.attribute, low, high, low_open, high_open)
+
     def describe(self) -> list[str]:
         """The bounds in words.
 

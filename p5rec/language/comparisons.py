@@ -34,9 +34,10 @@ _REWORDED = tuple(
     )
 )  # fmt: skip
 _IT = r"(?:it|this|this (?:item|product))"
+_SUM = r"\d[\d,]{0,11}(?:\.\d{1,4})?"
 _PRICE = re.compile(
     rf"^{_IT} (?:costs|is priced|is) (?P<how>less than|under|below|more than|over|above)"
-    r" (?:\$ ?(?P<sign>[\d.,]+)|(?P<word>[\d.,]+) (?:dollars|usd))\.?$",
+    rf" (?:\$ ?(?P<sign>{_SUM})|(?P<word>{_SUM}) (?:dollars|usd))\.?$",
     re.IGNORECASE,
 )
 _THAN = re.compile(
@@ -124,7 +125,7 @@ class Comparisons:
 
     def _priced(self, found: re.Match[str], item: int) -> bool:
         price = self._price(item)
-        limit = float((found["sign"] or found["word"]).replace(",", "").rstrip("."))
+        limit = float((found["sign"] or found["word"]).replace(",", ""))
         if price is None:
             return False
         return price < limit if found["how"].lower() in _CHEAPER else price > limit

@@ -12,21 +12,27 @@ from p5rec.decoding.filter_expression import Member, Not
 from p5rec.errors import RequestError
 from p5rec.language.bounds import PRICE, Bounds
 from p5rec.language.follow_ups import FollowUp, follow_ups
-from p5rec.language.request_reading import read_request
-from p5rec.language.request_vocabulary import REQUEST_WORDS
+from p5rec.language.request_reading import check_request, read_request
+from p5rec.language.request_vocabulary import REQUEST_WORDS, SEARCHED
 from p5rec.language.requests import Request, ShopWords
-from p5rec.language.required import Requirement, name_words
+from p5rec.language.required import Requirement
+from p5rec.language.revising import allowed_again, revised
 from p5rec.language.saved_conversation import MOST_TURNS, Settings, Turn, write_saved
+from p5rec.language.waivers import FINE
 from p5rec.language.words import words
+from p5rec.prompting.cleaning import clean
 
 _REFINES = re.compile(
     r"\s*(?:also|and|but|plus|with|without|only|just|not|no|nothing|make\s+(?:it|that|them)|maybe"
     r"|preferably|in|under|over|below|above|at\s+(?:least|most)|up\s+to|between|from|by|for|ones?"
-    r"|(?:it|they|that|which)\s+(?:should|must|has|have|is|are)|(?:the\s+)?same|actually)\b",
+    r"|(?:it|they|that|which)\s+(?:should|must|has|have|is|are)|(?:the\s+)?same|actually|too"
+    r"|i(?:['’]?d|\s+would)?\s+(?:like|want|need|prefer)\s+(?:it|them)\s+to)\b",
     re.IGNORECASE,
 )
 """How a turn begins that says more of the thing asked for before."""
-
+_ALLOWING = re.compile(rf"(?<!\w){FINE}", re.IGNORECASE)
+"""What stays of "up to $15 is fine" without the bound."""
+_COMPARING = ("cheaper", "dearer", "no dearer", "no cheaper", "brand")
 
 Answer = TypeVar("Answer", bound=Sequence[Any])
 """Items with an ``item_id`` each."""
@@ -37,14 +43,12 @@ class _State:
     """What holds after some turns.
 
     ``limits`` are those stated; ``compared`` those that came from comparing with what was shown
-    ("cheaper"), which a new wish ends, as it ends ``likes``, the item to be like. ``unwanted``
-    are ids of items that are not wanted again.
+    ("cheaper"), which a new wish ends. ``unwanted`` are ids of items that are not wanted again.
     """
 
     wish: str = ""
     limits: Request = field(default_factory=lambda: Request("", ""))
     compared: Request = field(default_factory=lambda: Request("", ""))
-    likes: str | None = None
     unwanted: tuple[str, ...] = ()
 
 
@@ -53,7 +57,8 @@ class Conversation(Generic[Answer]):
 
     A turn that names a new thing asks for that one under the same limits; one that only adds
     ("also vegan", "under $5", "cheaper", "another brand", "more like the second", "not that one",
-    "something else") refines. Where two limits contradict each other the newer one holds. "Start
+    "something else") refines. Where two limits contradict each other the newer one holds, a bound
+    said again takes the place of the old one, and "any brand" or "chips are fine" ends one. "Start
     over" forgets everything. The limits in force come back as notices of each answer.
 
     Made by ``Recommender.conversation``.
@@ -113,9 +118,9 @@ class Conversation(Generic[Answer]):
         self, state: _State, text: str, turns: Sequence[Turn]
     ) -> tuple[_State, tuple[str, ...]]:
         """What holds after one more turn, and what of it was not understood."""
-        whole = read_request(text, self._shop)
-        said, rest = follow_ups(whole.text[:4096])
-        rest += whole.text[4096:]
+        check_request(text)
+        said, rest = follow_ups(text[:SEARCHED])
+        rest += text[SEARCHED:]
         if any(one.kind == "over" for one in said):
             state, turns = _State(), ()
             said = [one for one in said if one.kind != "over"]
@@ -125,24 +130,26 @@ class Conversation(Generic[Answer]):
         shown = turns[-1].shown if turns else ()
         if not turns:
             said, rest = [], text if not said or not _telling(rest) else rest
+        allowed, rest = allowed_again(rest, state.limits)
         parsed = read_request(rest, self._shop) if _has_words(rest) else Request(text, "")
+        parsed = replace(parsed, waived=(*parsed.waived, *allowed))
         unclear = list(parsed.not_understood)
         refines = bool(said) or bool(_REFINES.match(rest)) or not _telling(parsed.wish)
         state = self._wished(state, parsed, refines=refines and bool(turns))
-        for one in said:
+        for one in _compared_with_what_is_liked(said):
             state, problem = self._followed(state, one, shown)
             unclear += [problem] if problem else []
         return state, tuple(unclear)
 
     def _wished(self, state: _State, parsed: Request, *, refines: bool) -> _State:
         """What holds with the wish and the limits of a turn."""
-        limits = parsed.with_limits_of(_without_contradicted(state.limits, parsed))
-        limits = replace(limits, text="", wish="", not_understood=())
+        limits = parsed.with_limits_of(revised(state.limits, parsed, self._shop, anew=True))
+        limits = replace(limits, text="", wish="", waived=(), not_understood=())
         if not refines:
             return _State(parsed.wish, limits, unwanted=state.unwanted)
-        added = parsed.wish if _telling(parsed.wish) else ""
-        wish = " ".join(part for part in (state.wish, added) if part)
-        compared = _without_contradicted(state.compared, parsed)
+        said = _ALLOWING.sub("", parsed.wish)
+        wish = " ".join(part for part in (state.wish, said) if _telling(part))
+        compared = revised(state.compared, parsed, self._shop, anew=False)
         return replace(state, wish=wish, limits=limits, compared=compared)
 
     def _followed(
@@ -156,11 +163,11 @@ class Conversation(Generic[Answer]):
             unwanted = items or shown
             return replace(state, unwanted=(*dict.fromkeys((*state.unwanted, *unwanted)),)), None
         if said.kind == "like":
-            first = items[0]
-            unwanted = (*dict.fromkeys((*state.unwanted, first)),)
-            row = int(self._catalogue.rows_of([first])[0])
-            wish = self._catalogue.text(row) if row >= 0 else state.wish
-            return replace(state, wish=wish, likes=first, unwanted=unwanted), None
+            liked = items if said.places else items[:1]
+            unwanted = (*dict.fromkeys((*state.unwanted, *liked)),)
+            rows = self._catalogue.rows_of(liked).tolist()
+            wish = ", ".join(self._catalogue.text(row) for row in rows if row >= 0)
+            return replace(state, wish=wish or state.wish, unwanted=unwanted), None
         records = [
             self._catalogue.record(int(row))
             for row in self._catalogue.rows_of(list(items or shown))
@@ -179,12 +186,12 @@ class Conversation(Generic[Answer]):
 
 
 def _has_words(text: str) -> bool:
-    return bool(re.search(r"[^\s,;.!?]", text))
+    return bool(re.search(r"[^\s,;.!?]", clean(text, max_characters=len(text))))
 
 
 def _telling(wish: str) -> bool:
     """Whether a wish has a word that says something of a thing."""
-    return any(word not in REQUEST_WORDS for word in words(wish[:4096]))
+    return any(word not in REQUEST_WORDS for word in words(wish[:SEARCHED]))
 
 
 def _named(said: FollowUp, shown: Sequence[str]) -> tuple[str, ...] | None:
@@ -198,15 +205,27 @@ def _named(said: FollowUp, shown: Sequence[str]) -> tuple[str, ...] | None:
     return tuple(shown[place] for place in said.places)
 
 
+def _compared_with_what_is_liked(said: Sequence[FollowUp]) -> list[FollowUp]:
+    """What is said, such that "like the second but cheaper" is cheaper than the second."""
+    liked = next((one.places for one in said if one.kind == "like"), ())
+    return [
+        replace(one, places=liked) if one.kind in _COMPARING and not one.places else one
+        for one in said
+    ]
+
+
 def _price(said: FollowUp, records: Sequence[dict[str, Any]]) -> Request | None:
-    """Below or above the price of the first item that has one."""
-    prices = [record[PRICE] for record in records if record.get(PRICE) is not None]
+    """Beside the prices of the items that are named, or of the first that has one."""
+    prices = [float(record[PRICE]) for record in records if record.get(PRICE) is not None]
     if not prices:
         return None
-    if said.kind == "cheaper":
-        bounds = Bounds(high=float(prices[0]), high_open=True)
-    else:
-        bounds = Bounds(low=float(prices[0]), low_open=True)
+    named = prices if said.places or said.every else prices[:1]
+    bounds = {
+        "cheaper": Bounds(high=min(named), high_open=True),
+        "dearer": Bounds(low=max(named), low_open=True),
+        "no dearer": Bounds(high=max(named)),
+        "no cheaper": Bounds(low=min(named)),
+    }[said.kind]
     return Request("", "", bounds=(bounds,))
 
 
@@ -216,28 +235,5 @@ def _brand(records: Sequence[dict[str, Any]]) -> Request | None:
     if not brands:
         return None
     other = Not(Member("brand", (brands[0],)))
-    return Request("", "", required=(Requirement(f"brand: not {brands[0]}", other),))
-
-
-def _without_contradicted(old: Request, new: Request) -> Request:
-    """The limits of an earlier turn without those that a later one contradicts."""
-    given = {bounds.attribute: bounds for bounds in new.bounds}
-    bounds = tuple(
-        one
-        for one in old.bounds
-        if one.attribute not in given or not one.within(given[one.attribute]).empty
-    )
-    names = [name_words(one) for one in new.required]
-    denied = tuple(one for one in old.denied if not any(set(words(one)) <= name for name in names))
-    kinds = {one.shown.partition(":")[0] for one in new.required} - {"only"}
-    said = [set(words(one)) for one in (*new.denied, *new.not_true)]
-    required = tuple(
-        one
-        for one in old.required
-        if one.shown.partition(":")[0] not in kinds
-        and not any(words_of <= name_words(one) for words_of in said)
-    )
-    not_true = tuple(
-        one for one in old.not_true if not any(set(words(one)) <= name for name in names)
-    )
-    return replace(old, bounds=bounds, denied=denied, required=required, not_true=not_true)
+    shown = f"brand: not {brands[0]}"
+    return Request("", "", required=(Requirement(shown, other, attribute="brand"),))

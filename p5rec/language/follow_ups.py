@@ -6,38 +6,60 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["over", "cheaper", "dearer", "brand", "like", "without", "else"]
+from p5rec.language.vocabulary import COUNTED
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
-_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_ORDINAL = rf"(?:{'|'.join((*_ORDINALS, 'tenth'))}|last|\d{{1,3}}(?:st|nd|rd|th))"
-_NUMBER = rf"(?:(?:number|no\.?|item|#)\s*(?:\d{{1,3}}|{'|'.join(_NUMBERS)}))|#\d{{1,3}}"
+Kind = Literal[
+    "over", "cheaper", "dearer", "no dearer", "no cheaper", "brand", "like", "without", "else"
+]
+
+_ORDINALS = (
+    *("first", "second", "third", "fourth", "fifth"),
+    *("sixth", "seventh", "eighth", "ninth", "tenth"),
+)
+_ORDINAL = rf"(?:{'|'.join(_ORDINALS)}|last|\d{{1,3}}(?:st|nd|rd|th))"
+_COUNT = rf"(?:\d{{1,3}}|{'|'.join(COUNTED)})"
+_NUMBER = rf"(?:number|no\.?|item|#)\s*{_COUNT}"
+_PLACE = (
+    rf"(?:(?:the\s+)?(?:(?:first|last)\s+{_COUNT}|{_ORDINAL})(?:\s+(?:one|item|result|option)s?)?"
+    rf"(?!\s+\w+day)|{_NUMBER})(?!\w)"
+)
+_JOINT = r"\s*(?:,\s*(?:(?:and|or|nor)\b)?|\b(?:and|or|nor)\b)\s*"
 _ITEM = (
-    rf"(?P<item>(?:the\s+)?{_ORDINAL}(?:\s+(?:one|item|result|option))?(?!\s+\w+day)|{_NUMBER}"
-    r"|(?:this|that)(?:\s+(?:one|item))?|it|these|those|them|all\s+of\s+(?:these|those|them))(?!\w)"
+    rf"(?P<item>{_PLACE}(?:{_JOINT}{_PLACE})*"
+    r"|(?:(?:this|that)(?:\s+(?:one|item))?|it|these|those|them|all\s+of\s+(?:these|those|them))"
+    r"(?!\w))"
 )
 _SOME = r"(?:(?:something|anything|some(?:thing)?|one|ones|a|an|any|but|and|make\s+it)\s+)?"
 _MORE_OR_LESS = r"(?:(?:(?:a\s+)?(?:bit|little|lot|much|even|slightly|way)|still)\s+)*"
-_NO_SUM = r"(?!\s+than\s+(?:about\s+)?[$€£\d])(?:\s+(?:ones?|options?|items?))?"
+_NO_SUM = (
+    rf"(?!\s+than\s+(?:about\s+)?(?:[$€£\d]|{_COUNT}\s+(?:dollar|buck|euro|pound|cent)))"
+    r"(?:\s+(?:ones?|options?|items?))?"
+)
+_CHEAPER = r"(?:cheaper|less\s+(?:expensive|pricey)|lower[\s-]priced)"
+_DEARER = r"(?:more\s+expensive|pricier|dearer|fancier|higher[\s-](?:priced|end))"
+_THAN = rf"{_NO_SUM}(?:\s+than\s+{_ITEM})?"
+_NO = r"(?:but\s+)?(?:not(?:\s+any(?:thing)?)?|nothing|none|no)\s+"
+_CLAUSE_ENDS = r"(?=\s*(?:[,;.!?:]|$|(?:and|please|show|let)\b))"
 
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
     (
         "over",
-        r"(?:let['’]?s\s+)?(?:start\s+(?:over|again|anew|afresh)|new\s+search|reset"
-        r"|forget\s+(?:it|that|everything|all\s+that|all\s+of\s+that)|never\s*mind"
-        r"|clear\s+(?:it\s+)?all|clear\s+everything)",
+        r"(?:let['’]?s\s+)?(?:start\s+(?:over|again|anew|afresh)|new\s+search"
+        r"|clear\s+(?:it\s+)?all|clear\s+everything"
+        rf"|(?<!to\s)(?<!the\s)(?<!a\s)reset(?:\s+(?:everything|it\s+all))?{_CLAUSE_ENDS}"
+        r"|(?:forget|never\s*mind)\s+(?:it|that|everything|all\s+(?:of\s+)?that)"
+        rf"{_CLAUSE_ENDS}|never\s*mind{_CLAUSE_ENDS})",
     ),
+    ("no dearer", rf"{_NO}{_MORE_OR_LESS}{_DEARER}{_THAN}"),
+    ("no cheaper", rf"{_NO}{_MORE_OR_LESS}{_CHEAPER}{_THAN}"),
     (
         "cheaper",
-        rf"{_SOME}{_MORE_OR_LESS}(?:cheaper|less\s+(?:expensive|pricey)|lower[\s-]priced)"
-        rf"{_NO_SUM}(?:\s+than\s+{_ITEM})?|(?:that['’]?s\s+|it['’]?s\s+)?too\s+(?:expensive"
-        r"|pricey|dear|much)",
+        rf"{_SOME}{_MORE_OR_LESS}{_CHEAPER}{_THAN}"
+        r"|(?:that['’]?s\s+|it['’]?s\s+)?(?<!not\s)too\s+(?:expensive|pricey|dear"
+        # "Too much caffeine" is no price.
+        r"|much(?:\s+(?:money|for\s+me)|(?!\s+\w)))",
     ),
-    (
-        "dearer",
-        rf"{_SOME}{_MORE_OR_LESS}(?:more\s+expensive|pricier|dearer|fancier"
-        rf"|higher[\s-](?:priced|end)){_NO_SUM}(?:\s+than\s+{_ITEM})?|too\s+cheap",
-    ),
+    ("dearer", rf"{_SOME}{_MORE_OR_LESS}{_DEARER}{_THAN}|(?<!not\s)too\s+cheap"),
     (
         "brand",
         r"(?:(?:from|by|of|in)\s+)?(?:an(?:y)?other|(?:a\s+)?different|some\s+other|other"
@@ -45,13 +67,14 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ),
     (
         "without",
-        rf"(?:but\s+)?(?:not(?:\s+like)?|no\s+to|anything\s+but|except(?:\s+for)?|without|drop|remove|skip"
+        rf"(?:but\s+)?(?:not(?:\s+like)?|no\s+to|anything\s+but|except(?:\s+for)?|without|drop|remove|skip|forget"
         rf"|i\s+(?:already\s+)?have|i\s+do(?:n['’]?t|\s+not)\s+(?:want|like))\s+{_ITEM}",
     ),
     (
         "like",
         rf"(?:(?:show\s+me\s+)?(?:more|something|anything|others?|some)\s+)?"
-        rf"(?:like|similar\s+to|along\s+the\s+lines\s+of)\s+{_ITEM}",
+        # "I'd like it to be vegan" wants nothing like it.
+        rf"(?:(?<!['’]d\s)(?<!would\s)like|similar\s+to|along\s+the\s+lines\s+of)\s+{_ITEM}",
     ),
     (
         "else",
@@ -104,22 +127,30 @@ def _read(kind: Kind, match: re.Match[str]) -> FollowUp:
     quoted = " ".join(match.group().split())
     if re.search(r"\b(?:these|those|them)\b", item):
         return FollowUp(kind, quoted, every=True)
-    return FollowUp(kind, quoted, _places(item))
+    places = [place for one in re.split(_JOINT, item) if one for place in _places(one)]
+    return FollowUp(kind, quoted, tuple(dict.fromkeys(places)))
 
 
 def _places(item: str) -> tuple[int, ...]:
-    """The place that words name; the first for "that one"."""
-    if not item:
-        return ()
-    digits = re.search(r"\d+", item)
-    if digits:
-        return (int(digits.group()) - 1,)
+    """The places that words name; the first for "that one".
+
+    >>> _places("the first two"), _places("last 2"), _places("the 3rd one"), _places("number two")
+    ((0, 1), (-2, -1), (2,), (1,))
+    """
+    several = re.search(rf"\b(first|last)\s+({_COUNT})(?!\w)", item)
+    if several and several[2] != "one":
+        count = _number(several[2])
+        return tuple(range(count)) if several[1] == "first" else tuple(range(-count, 0))
     for word in item.split():
         if word == "last":
             return (-1,)
-        if word in (*_ORDINALS, "tenth"):
-            return ((*_ORDINALS, "tenth").index(word),)
-    named = [word for word in re.findall(r"\w+", item) if word in _NUMBERS]
-    if named and re.match(r"number|no|item|#", item):
-        return (_NUMBERS.index(named[-1]),)
-    return (0,)
+        if word in _ORDINALS:
+            return (_ORDINALS.index(word),)
+        if re.match(r"\d+(?:st|nd|rd|th)", word):
+            return (int(re.sub(r"\D", "", word)) - 1,)
+    numbered = re.search(rf"(?:number|no\.?|item|#)\s*({_COUNT})", item)
+    return (_number(numbered[1] if numbered else "one") - 1,)
+
+
+def _number(said: str) -> int:
+    return COUNTED.index(said) + 1 if said in COUNTED else int(said)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from p5rec.decoding.leaning import Lean
-from p5rec.language.request_vocabulary import REQUEST_WORDS
+from p5rec.language.request_vocabulary import REQUEST_WORDS, SEARCHED
 from p5rec.language.word_index import WordIndex
 from p5rec.language.words import words
 
-READ = 4096
-"""Characters of a wish whose words are looked for."""
 STRENGTH = 3.0
 """Nats a point of BM25."""
 LEAST = 15.0
@@ -35,7 +33,7 @@ def asked_words(wish: str, index: WordIndex) -> dict[str, float]:
     >>> asked_words("I'd like pizza for a party", WordIndex(shop))
     {'pizza': 1.0, 'party': 0.5}
     """
-    said = list(dict.fromkeys(words(wish[:READ])))
+    said = list(dict.fromkeys(words(wish[:SEARCHED])))
     split = said.index("for") if "for" in said else len(said)
     thing, occasion = (
         [word for word in part if word not in REQUEST_WORDS]
@@ -66,7 +64,7 @@ def lean_of(wish: str, index: WordIndex) -> Lean:
     small catalogue points of BM25 are few, so that the best of its items gets a least number of
     nats and the others theirs in proportion.
     """
-    asked, said = asked_words(wish, index), set(words(wish[:READ]))
+    asked, said = asked_words(wish, index), set(words(wish[:SEARCHED]))
     exact = {word: weight for word, weight in asked.items() if word in said}
     alike = {word: weight for word, weight in asked.items() if word not in said}
     guessed = index.scores(alike)

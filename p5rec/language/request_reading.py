@@ -13,7 +13,7 @@ from p5rec.errors import RequestError
 from p5rec.language.attribute_index import LONGEST_NAME
 from p5rec.language.bounds import Bounds
 from p5rec.language.limits import Limit
-from p5rec.language.request_vocabulary import GENERIC_WORDS
+from p5rec.language.request_vocabulary import GENERIC_WORDS, SEARCHED
 from p5rec.language.requests import Request, ShopWords, narrowed
 from p5rec.language.required import Requirement, name_words, required
 from p5rec.language.vocabulary import FUNCTION_WORDS
@@ -24,14 +24,13 @@ LONGEST_REQUEST = 64 * 1024
 """Bytes of UTF-8."""
 LONGEST_NAMED = 200
 """Characters in which a name that is denied is looked for."""
-SEARCHED = 4096
-"""Characters in which limits are looked for."""
 
 _VAGUE = re.compile(
     r"(?<![\w'’-])(?:(?:in|non-?)?expensive|cheap(?:er|est|ish)?|affordable"
     r"|low(?:er|est)?[- ](?:cost|priced?)|budget(?:-friendly)?|pricey|pricier|reasonably priced"
     r"|best price|on sale|discounted"
-    r"|good value|(?:highly|well|top|best)[- ](?:rated|reviewed))(?![\w'’-])",
+    r"|good value|too (?:much|many|little|few) \w+"
+    r"|(?:highly|well|top|best)[- ](?:rated|reviewed))(?![\w'’-])",
     re.IGNORECASE,
 )
 """Words that want a limit without saying which."""
@@ -52,6 +51,15 @@ def read_request(text: str, shop: ShopWords) -> Request:
 
     :raises RequestError: if the text is empty or longer than 64 KiB.
     """
+    check_request(text)
+    return _Reading(text, shop).request()
+
+
+def check_request(text: str) -> None:
+    """Refuse what is no request.
+
+    :raises RequestError: if the text is empty or longer than 64 KiB.
+    """
     size = len(text.encode("utf-8", errors="replace"))
     if size > LONGEST_REQUEST:
         raise RequestError(
@@ -63,7 +71,6 @@ def read_request(text: str, shop: ShopWords) -> Request:
             "the request is empty. Expected words such as 'a light yogurt'. To get items "
             "without a request, use recommend."
         )
-    return _Reading(text, shop).request()
 
 
 class _Reading:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from p5rec.language.vocabulary import FUNCTION_WORDS
 from p5rec.language.words import fold
 
+SEARCHED = 4096
+"""Characters of a request in which words and limits are looked for."""
+
 
 def _set(text: str) -> frozenset[str]:
     return frozenset(map(fold, text.split()))

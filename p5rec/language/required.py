@@ -34,7 +34,7 @@ from p5rec.language.words import words
 
 @dataclass(frozen=True)
 class Requirement:
-    """What items must be; ``shown`` is how to tell it.
+    """What items must be; ``shown`` is how to tell it, ``attribute`` the one whose value it is.
 
     An item fits if its attributes pass ``values``, or its texts have one of the phrases ``said``.
     """
@@ -42,6 +42,7 @@ class Requirement:
     shown: str
     values: Expression | None = None
     said: tuple[tuple[str, ...], ...] = ()
+    attribute: str | None = None
 
 
 @dataclass(frozen=True)
@@ -254,12 +255,12 @@ class _Reader:
         shown: list[str] = []
         conditions: list[Expression] = []
         while True:
-            values = self._attributes.names.values(self._said.words[at : at + size], chosen)
-            shown.append(values[0])
+            named = self._attributes.names.values(self._said.words[at : at + size], chosen)
+            shown.append(named[0])
             if chosen == CATEGORIES:
-                conditions += [Under(chosen, value) for value in values]
+                conditions += [Under(chosen, value) for value in named]
             else:
-                conditions.append(Member(chosen, tuple(values)))
+                conditions.append(Member(chosen, tuple(named)))
             end = at + size
             at = end + (self._said.word(end) in JOINTS)
             size = self._name_at(at, chosen)
@@ -267,9 +268,8 @@ class _Reader:
             if not size or not listed:
                 break
         told = "category" if chosen == CATEGORIES else chosen.replace("_", " ")
-        return Requirement(
-            f"{told}: {' or '.join(shown)}", reduce(Expression.__or__, conditions)
-        ), end
+        values = reduce(Expression.__or__, conditions)
+        return Requirement(f"{told}: {' or '.join(shown)}", values, attribute=chosen), end
 
     def _name_at(self, at: int, attribute: str | None = None) -> int:
         """How many words from ``at`` on are a value of the attribute (of any), at most."""

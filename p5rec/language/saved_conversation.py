@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from p5rec.data.events import Event, History
@@ -18,8 +19,6 @@ FORMAT = 1
 MOST_TURNS = 200
 LARGEST_SAVED = 16 * 2**20
 """Characters."""
-
-_KEPT = (str, int, float, bool, list, tuple, type(None))
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class _Saved(BaseModel):
     format: int = Field(ge=FORMAT, le=FORMAT)
     history: list[_SavedEvent]
     k: int
-    wanted: dict[str, str | int | bool | list[str] | None]
+    wanted: dict[str, str | int | bool | list[str | None] | None]
     turns: list[_SavedTurn] = Field(max_length=MOST_TURNS)
 
 
@@ -71,22 +70,37 @@ def write_saved(settings: Settings, turns: Sequence[Turn]) -> str:
         given by its name.
     """
     events = [Event(one) if isinstance(one, str) else one for one in settings.history]
-    wanted: dict[str, Any] = dict(settings.wanted or {})
-    if isinstance(wanted.get("filter"), Expression):
-        wanted["filter"] = str(wanted["filter"])
-    for name, value in wanted.items():
-        if not isinstance(value, _KEPT):
-            raise RequestError(
-                f"{name} is {value!r}, which cannot be written down. Give its name or text."
-            )
+    wanted = {name: _plain(name, value) for name, value in (settings.wanted or {}).items()}
     plain = {
         "format": FORMAT,
-        "history": [event._asdict() for event in events],
-        "k": settings.k,
+        "history": [
+            {
+                "item_id": event.item_id,
+                "timestamp": None if event.timestamp is None else float(event.timestamp),
+                "session_id": None if event.session_id is None else str(event.session_id),
+            }
+            for event in events
+        ],
+        "k": int(settings.k),
         "wanted": wanted,
         "turns": [{"text": turn.text, "shown": list(turn.shown)} for turn in turns],
     }
     return json.dumps(plain, ensure_ascii=False)
+
+
+def _plain(name: str, value: object) -> object:
+    """What is wanted as JSON knows it."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Expression):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, Sequence):
+        return [_plain(name, one) for one in value]
+    raise RequestError(f"{name} is {value!r}, which cannot be written down. Give its name or text.")
 
 
 def read_saved(text: str) -> tuple[Settings, list[Turn]]:

@@ -5,6 +5,7 @@ The grammar is small on purpose. A sentence outside of it is not read, and so re
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -278,12 +279,14 @@ class _Reader:
 
 
 def _value(word: str) -> float | None:
+    """The number that a word is; None for none, and for one beyond counting."""
     if word in NUMBERS:
         return float(NUMBERS[word])
     try:
-        return float(word) if word[0].isdigit() else None
+        value = float(word) if word[0].isdigit() else math.inf
     except ValueError:
         return None
+    return value if math.isfinite(value) else None
 
 
 _Handler = Callable[[_Reader, Mention], None]

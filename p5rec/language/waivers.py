@@ -18,7 +18,11 @@ _NEED_NOT = (
     r"|not\s+necessarily)"
 )
 _CLAUSE = r"(?:(?!\s(?:and|but|please|so|because|if|though)\b|[.](?:\s|$))[^,;!?()\n])+"
-_FINE = r"(?:\s+(?:is|are|will|would)\s+(?:be\s+)?(?:fine|ok|okay|good|great|do|alright))"
+FINE = (
+    r"(?:is|are|will|would)\s+(?:be\s+)?(?:also\s+)?(?:fine|ok|okay|good|great|do|alright"
+    r"|all\s+right|allowed)(?:\s+(?:too|now|again|after\s+all|as\s+well))?(?!\w)"
+)
+"""What says that something may be."""
 _MATTERS_NOT = (
     rf"(?:{_NOT}\s+matter|is\s+(?:no|not\s+an?)\s+(?:issue|object|problem)"
     r"|is(?:n['’]?t|\s+not)\s+important)"
@@ -38,7 +42,7 @@ def waiver_rules(attributes: Iterable[str]) -> list[Rule]:
     what = rf"(?P<what>{named})s?(?!\w)"
     patterns = (
         rf"{_NEED_NOT}\s+(?P<what>{_CLAUSE})",
-        rf"any\s+{what}(?:{_FINE}|(?=\s*(?:[,;.!?)]|$|please\b|and\b)))",
+        rf"any\s+{what}(?:\s+{FINE}|(?=\s*(?:[,;.!?)]|$|please\b|and\b)))",
         rf"(?:the\s+)?{what}\s+{_MATTERS_NOT}",
         rf"{_NO_MATTER}\s+(?:the\s+)?{what}",
     )

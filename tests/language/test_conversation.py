@@ -18,8 +18,10 @@ from shop import SHOP as GROCERIES
 from shop import write_shop, write_small_recipe
 
 from p5rec import Event, Recommender, RequestError, cli
+from p5rec.decoding.filter_parser import parse_filter
 from p5rec.decoding.filters import Filters
 from p5rec.decoding.trie import Trie
+from p5rec.decoding.wanted import Steer, Wanted
 from p5rec.language.conversation import Conversation
 from p5rec.language.follow_ups import follow_ups
 from p5rec.language.matching import lean_of
@@ -79,6 +81,33 @@ LIMITS = [
     (["no chocolate", "only chocolate"], ["category: Chocolate"]),
     (["vegan snacks", "not vegan"], ["not: vegan"]),
     (["not vegan", "vegan"], ["only: vegan"]),
+    (["breakfast blend", "cheaper than ten dollars"], ["price under 10.00"]),
+    (["breakfast blend", "nothing more expensive please"], ["price at most 8.00"]),
+    (
+        ["breakfast blend", "another brand, not cheaper"],
+        ["brand: not Alpro", "price at least 8.00"],
+    ),
+    (["coffee", "like the second but cheaper"], ["price under 8.00"]),
+    (["coffee", "cheaper than the first two"], ["price under 8.00"]),
+    (["breakfast blend", "too much"], ["price under 8.00"]),
+    (["coffee", "too much caffeine"], []),
+    (["coffee", "I'd like it to be vegan"], ["only: vegan"]),
+    (["coffee under $20", "something to reset my router"], ["price under 20.00"]),
+    # What was said is said anew, or need not hold any more.
+    (["coffee under $5", "up to $15 is fine"], ["price at most 15.00"]),
+    (["coffee, at least 4 stars", "at least 3 stars is fine"], ["rating at least 3"]),
+    (["coffee under $5", "over $2", "under $9"], ["price over 2.00", "price under 9.00"]),
+    (["coffee under $9", "cheaper", "under $7"], ["price under 7.00"]),
+    (["only Alpro", "any brand"], []),
+    (["coffee, no Alpro, no chips", "any brand is fine"], ["not: chips"]),
+    (["coffee, no Alpro, no chips", "Alpro is fine too"], ["not: chips"]),
+    (["coffee, not vegan", "vegan is fine"], []),
+    (["coffee", "another brand", "any brand"], []),
+    (["coffee", "cheaper", "any price"], []),
+    (["vegan coffee", "it doesn't have to be vegan"], []),
+    (["coffee under $5, vegan", "it doesn't have to be under $5"], ["only: vegan"]),
+    (["coffee under $20, vegan", "never mind the price"], ["only: vegan"]),
+    (["only Alpro, under $20", "never mind the brand, but under $10"], ["price under 10.00"]),
     # A new thing: what was stated holds on, what came from comparing ends.
     (["coffee, no Alpro", "cheaper", "chips"], ["not: Alpro"]),
     (["coffee, no Alpro, under $20", "start over", "chips"], []),
@@ -137,6 +166,15 @@ def test_a_new_thing_takes_the_place_of_the_old() -> None:
     assert answers[1][0] == "Dark Chocolate Nuts"
 
 
+def test_several_are_left_out_or_liked_at_once() -> None:
+    _, answers = talk("coffee", "not the first two")
+    assert not set(answers[0][:2]) & set(answers[1])
+    _, answers = talk("coffee", "more like the first two")
+    assert not set(answers[0][:2]) & set(answers[1])
+    _, answers = talk("coffee", "I'd like it to be vegan", "nothing more expensive")
+    assert answers[2][0] == answers[1][0] == answers[0][0]
+
+
 def test_what_cannot_be_is_told() -> None:
     chat = Conversation(SHOP, WORDS, told := _Told(), settings=Settings())
     chat.ask("coffee")
@@ -188,6 +226,22 @@ def test_what_is_saved_is_plain() -> None:
     assert json.loads(text)["format"] == 1
 
 
+def test_what_is_wanted_is_written_whatever_type_it_has() -> None:
+    wanted: Wanted = {"filter": [parse_filter("price < 3")], "deny": {"b", "a"}, "seed": 1}  # type: ignore[typeddict-item]
+    event = Event("a", np.float32(1), 5)  # type: ignore[arg-type]
+    read, _ = read_saved(write_saved(Settings([event], np.int64(4), wanted), []))  # type: ignore[arg-type]
+    assert read == Settings(
+        [Event("a", 1.0, "5")], 4, {"filter": ["price < 3"], "deny": ["a", "b"], "seed": 1}
+    )
+    empty = Settings([], 3, {"filter": [None]})
+    assert read_saved(write_saved(empty, []))[0] == empty
+
+
+def test_what_is_blank_besides_a_follow_up_is_nothing() -> None:
+    chat, _ = talk("breakfast blend", "cheaper \u200b")
+    assert chat.limits == ["price under 8.00"]
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "history": [3], "turns": []}', "\x00"]
 )
@@ -220,6 +274,23 @@ FOLLOW_UPS = [
     ("not the first", [("without", (0,))], ""),
     ("I don't like it", [("without", (0,))], ""),
     ("anything but the third", [("without", (2,))], ""),
+    ("not the first two", [("without", (0, 1))], ""),
+    ("I don't want the first or the second", [("without", (0, 1))], ""),
+    ("not the first, second and 4th", [("without", (0, 1, 3))], ""),
+    ("without the last three", [("without", (-3, -2, -1))], ""),
+    ("more like the first two", [("like", (0, 1))], ""),
+    ("not that one, it should be vegan", [("without", (0,))], ", it should be vegan"),
+    ("forget that one", [("without", (0,))], ""),
+    ("forget it", [("over", ())], ""),
+    ("never mind", [("over", ())], ""),
+    ("never mind the price", [], "never mind the price"),
+    ("something to reset my router", [], "something to reset my router"),
+    ("nothing more expensive", [("no dearer", ())], ""),
+    ("but not cheaper", [("no cheaper", ())], ""),
+    ("not too expensive", [], "not too expensive"),
+    ("too much caffeine", [], "too much caffeine"),
+    ("too much for me", [("cheaper", ())], ""),
+    ("I'd like it to be vegan", [], "I'd like it to be vegan"),
     ("something else", [("else", ())], ""),
     ("show me more", [("else", ())], ""),
     ("Start over", [("over", ())], ""),
@@ -267,6 +338,30 @@ def test_a_first_turn_answers_as_ask_does(bundle: Path) -> None:
     shop = Recommender.from_pretrained(bundle)
     text = "something crunchy, not chips, under $4"
     assert shop.conversation(k=4).ask(text) == shop.ask(text, k=4)
+
+
+def test_what_cannot_be_is_refused_before_the_first_turn(bundle: Path) -> None:
+    shop = Recommender.from_pretrained(bundle)
+    with pytest.raises(RequestError, match="takes no steer"):
+        shop.conversation(steer=Steer(style="sweet"))
+    with pytest.raises(RequestError, match=r"deny is the text 'oats'; expected .*\['oats'\]"):
+        shop.conversation(deny="oats")
+    for ask in (
+        shop.follow,
+        lambda history: shop.ask("tea", history=history),
+        lambda history: shop.explain(history, "oats"),
+        lambda history: shop.conversation(history=history),
+    ):
+        with pytest.raises(RequestError, match=r"the text 'milk'; expected .*\['milk'\]"):
+            ask("milk")
+        with pytest.raises(RequestError, match="2 histories where one is expected"):
+            ask([["milk"], ["oats"]])
+
+
+def test_asked_after_unknown_items_it_says_so(bundle: Path) -> None:
+    shop = Recommender.from_pretrained(bundle)
+    notices = shop.ask("bread", history=["oats", "nope"], k=2).notices
+    assert notices == ("not in the catalogue and left out: nope",)
 
 
 def test_chat_in_a_shell(

@@ -175,6 +175,19 @@ def test_false_and_uncheckable_sentences_are_refused(item: int, sentence: str) -
     assert not holds(item, sentence), VERIFIER.claims(sentence, item=item, history_rows=HISTORY)
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "It costs less than $1.2.3.",
+        "It costs less than $..",
+        f"You chose Corn Chips {'9' * 400} times.",
+        f"You chose Corn Chips {'9' * 400} events ago.",
+    ],
+)
+def test_numbers_that_are_none_are_refused(sentence: str) -> None:
+    assert not VERIFIER.verify(sentence, item=OAT, history_rows=HISTORY).holds
+
+
 def test_because_must_name_what_the_model_was_moved_by() -> None:
     evidence = Evidence(STRAWBERRY, -1.0, (EvidenceEvent(4, GREEK, 0.5, 3, 3),))
     assert holds(STRAWBERRY, "It is suggested because you chose Greek Yogurt Vanilla.", evidence)
