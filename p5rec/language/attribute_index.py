@@ -11,7 +11,7 @@ import pyarrow as pa
 from p5rec.data.arrays import is_list, is_number, is_text
 from p5rec.data.catalogue import Catalogue
 from p5rec.decoding.filter_expression import Expression, Member, Under
-from p5rec.language.words import words
+from p5rec.language.words import fold, words
 
 Phrase = tuple[str, ...]
 
@@ -19,6 +19,13 @@ CATEGORIES = "categories"
 _ASIDE = ("item_id", "title", "description")
 _RATED = ("rated", "star", "stars")
 _RATINGS = ("rating", "stars", "average_rating", "avg_rating")
+_NO_UNITS = frozenset(
+    {
+        *("price", "number", "count", "id", "age", "people", "person", "player"),
+        *("year", "month", "week", "day", "hour", "minute"),
+    }
+)
+"""Last words of names that beside a number mostly count something else."""
 LONGEST_NAME = 6
 """Words of a value that can be named; longer ones are texts."""
 
@@ -66,7 +73,8 @@ class AttributeIndex:
     def units(self) -> dict[str, str]:
         """Words that, beside a number, say which attribute it bounds.
 
-        An attribute's name, its last word if that is no other's, and stars for a rating.
+        An attribute's name, its last word if that is no other's and tells enough, and stars for a
+        rating.
         """
         found: dict[str, str] = {}
         last: dict[str, list[str]] = {}
@@ -75,8 +83,8 @@ class AttributeIndex:
             found |= dict.fromkeys(_forms(spoken), name)
             last.setdefault(spoken.split()[-1], []).append(name)
         for word, names in last.items():
-            if len(names) == 1 and len(word) <= 3:
-                found.setdefault(word, names[0])
+            if len(names) == 1 and fold(word) not in _NO_UNITS:
+                found = dict.fromkeys(_forms(word), names[0]) | found
         rating = next((name for name in _RATINGS if name in self.numbers), None)
         if rating is not None:
             found |= dict.fromkeys(("rating", *_RATED), rating)
@@ -109,8 +117,10 @@ class AttributeIndex:
 
     @cached_property
     def truth_names(self) -> dict[Phrase, str]:
-        """The words of each attribute that is true or false."""
-        return {tuple(words(name.replace("_", " "))): name for name in self.truths}
+        """The words of each attribute that is true or false; ``is_vegan`` is "vegan", too."""
+        named = {tuple(words(name.replace("_", " "))): name for name in self.truths}
+        plain = {phrase[1:]: name for phrase, name in named.items() if phrase[0] == "is"}
+        return {phrase: name for phrase, name in plain.items() if phrase} | named
 
     @cached_property
     def attribute_names(self) -> dict[Phrase, str]:
@@ -125,6 +135,15 @@ class AttributeIndex:
         if self.has_categories:
             for path in self._catalogue.column(CATEGORIES):
                 yield from (value for value in path or () if value)
+
+
+def spoken(attribute: str) -> str:
+    """How an attribute is said.
+
+    >>> spoken("is_vegan"), spoken("in_stock")
+    ('vegan', 'in stock')
+    """
+    return attribute.replace("_", " ").removeprefix("is ")
 
 
 def _forms(spoken: str) -> Iterable[str]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from p5rec.language.request_vocabulary import ENDS_CLAUSE, any_word
+from p5rec.language.request_vocabulary import ENDS_CLAUSE, any_phrase, any_word
 from p5rec.language.vocabulary import COUNTED, NUMBERS
 
 PRICE = "price"
@@ -22,9 +22,8 @@ _SIGN = r"(?:(?:us)?[$€£]|usd|eur)\s*"
 _MONEY = r"\s*-?(?:dollars?|bucks?|euros?|pounds?|usd|eur|[$€£])(?!\w)"
 _CENTS = r"\s*-?(?:cents?(?!\w)|¢)"
 # A bare number is a price only at the end of a clause: "under 20 calories" is none.
-_ENDS = (
-    rf"(?!\w)(?=\s*(?:$|[,;.!?:)](?:\s|$)|\(|(?:{any_word(ENDS_CLAUSE)}|or|tops|max|rated|each)\b))"
-)
+_AFTER = rf"(?:{any_word(ENDS_CLAUSE)}|or(?!\s+\d)|tops|max|rated|each)\b"
+_ENDS = rf"(?!\w)(?=\s*(?:$|[,;.!?:)](?:\s|$)|\(|{_AFTER}))"
 _OTHERWISE = re.compile(
     r"(?:kids?|child(?:ren)?|bab(?:y|ies)|toddlers?|teens?|adults?|people|persons?|men|women|boys?"
     r"|girls?|anyone|everyone|someone|players?|ages?|aged|years?|old|for|sizes?"
@@ -39,7 +38,7 @@ _OVER = r"(?:over|above|more\s+than|more\s+expensive\s+than|pricier\s+than|highe
 _UNDER = (
     r"(?:under|below|(?:less|fewer)\s+than|less\s+expensive\s+than|cheaper\s+than|lower\s+than)"
 )
-_NOTHING = r"(?:no(?:\s+prices?)?|nothing|none|not\s+anything)"
+_NOTHING = r"(?:no(?:\s+(?:prices?|items?|products?|things?))?|nothing|none|not\s+anything)"
 _MOST = (
     rf"(?:at\s+(?:the\s+)?most|up\s+to|{_NOTHING}\s+{_OVER}"
     rf"|{_NOT}{_VERBS}\s+(?:{_OVER}|exceed(?:ing)?)|maximum(?:\s+of)?|max\.?|within"
@@ -125,6 +124,7 @@ def bound_rules(
     patterns = [
         ("range", rf"{subject}{between}{amount.of('high')}"),
         ("range", rf"{subject}{dashed}{amount.of('high', bare=False)}"),
+        ("range", rf"{subject}(?(subject){dashed}{amount.of('high')}|(?!))"),
         ("range", rf"{subject}(?:from\s+)?{amount.signed}\s*(?:-|–|to)\s*{amount.of('high')}"),
         *((kind, rf"{subject}{cue}{measure}\s+{amount.of(_END_OF[kind])}") for kind, cue in cues),
         *((kind, rf"{subject}{sign}\s*{amount.of(_END_OF[kind])}") for kind, sign in signs),
@@ -160,7 +160,7 @@ class _Amount:
     """Patterns of a number with what it is a number of."""
 
     def __init__(self, units: Mapping[str, str]) -> None:
-        self._units = _any_of(units)
+        self._units = rf"(?:{any_phrase(units)})(?!\w)"
         self.first = rf"(?:{_SIGN})?(?P<low>{_NUMBER})(?:{_MONEY}|[\s-]*{self._units})?"
         self.signed = rf"{_SIGN}(?P<low>{_NUMBER})"
 
@@ -191,16 +191,8 @@ class _Amount:
         return f"(?:{'|'.join(ways)})"
 
 
-def _any_of(units: Mapping[str, str]) -> str:
-    """One of the units as a whole; nothing at all if there are none."""
-    if not units:
-        return r"(?!)"
-    longest = sorted(units, key=len, reverse=True)
-    return rf"(?:{'|'.join(re.escape(unit) for unit in longest)})(?!\w)"
-
-
 def _names(units: Mapping[str, str]) -> str:
-    return "|".join([r"prices?|priced|costs?|costing", *([_any_of(units)] if units else [])])
+    return rf"prices?|priced|costs?|costing|(?:{any_phrase(units)})(?!\w)"
 
 
 def _subject(units: Mapping[str, str]) -> str:

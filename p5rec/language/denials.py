@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from p5rec.language.limits import Limit, Rule
-from p5rec.language.request_vocabulary import ENDS_CLAUSE, GENERIC_WORDS, LABELS, any_word
+from p5rec.language.request_vocabulary import ENDS_CLAUSE, GENERIC_WORDS, any_phrase, any_word
 
 _NOT = r"(?:do|does|did|can|ca|wo|would|should)(?:n['’]?t|\s+not|not)"
 _WANT = (
@@ -22,6 +22,8 @@ _WANT = (
 _BEING = r"(?:is|are|was|were)(?:n['’]?t|\s+not)"
 _OF = r"(?:from|by|with|containing|made\s+(?:by|of|with)|in)"
 _FROM = rf"(?:\s+(?:{_OF}|like))?"
+_BE = rf"(?:be{_FROM}|have|contain|include)"
+_COMPARED = r"(?:more|less|fewer|over|under|above|below|pricier|cheaper|higher|lower)\b"
 _BUT = r"(?:but|except|besides)(?:\s+for)?"
 _LEAVING_OUT = (
     rf"any(?:thing|one|\s+\w+)?\s+{_BUT}{_FROM}",
@@ -50,7 +52,10 @@ _LEAVING_OUT = (
 _DENYING_EACH = (
     rf"nothing\s+(?:{_OF}|like|for)",
     rf"never(?:\s+{_WANT})?",
+    rf"{_NOT}\s+want\s+(?:it|them|this)\s+to\s+{_BE}",
+    rf"(?:must|may|can|ca|could|should|would|wo|will)(?:n['’]?t|\s+not|not)\s+{_BE}",
     rf"{_NOT}\s+{_WANT}",
+    r"not\s+(?:from|by)",
     *_LEAVING_OUT,
 )
 """Denials after which ``and`` joins what is denied."""
@@ -58,7 +63,7 @@ _DENYING = (
     *_DENYING_EACH,
     rf"{_BEING}{_FROM}",
     r"neither",
-    rf"(?:but|and|or)\s+(?:no|not|without|nor)(?:\s+any)?{_FROM}",
+    rf"(?:but|and|or)\s+(?:no|not|without|nor)(?!\s+{_COMPARED})(?:\s+any)?{_FROM}",
     r"no",
     rf"not{_FROM}",
     # "Coke Zero cherry" denies nothing.
@@ -90,7 +95,7 @@ _NAMES_NOTHING = re.compile(r"(?:please|thanks|and|but|or)\b", re.IGNORECASE)
 _NO_REQUIREMENT = re.compile(
     rf"(?<![\w'’-])(?:(?:nothing|no\s+(?:{any_word(' '.join(sorted(GENERIC_WORDS)))})s?)"
     rf"(?:\s+else)?\s+(?:{_BUT}|other\s+than|apart\s+from)"
-    r"|or\s+not(?=\s*(?:$|[,;.!?)]|(?:please|thanks)\b)))(?![\w'’-])",
+    r"|or\s+not(?=\s*(?:$|[,;.!?)]|(?:please|thanks|does\w*|do\w*|is|i|we)\b)))(?![\w'’-])",
     re.IGNORECASE,
 )
 """``nothing but X`` denies everything else; ``vegan or not`` nothing."""
@@ -141,10 +146,10 @@ _ARTICLES = re.compile(rf"^(?:{_ANY}\s+(?={_OF}\s))?(?:(?:the|any|an?|{_OF})\s+)
 def denial_rules(labels: Iterable[str]) -> list[Rule]:
     """The patterns of what is denied.
 
-    :param labels: words that are a limit by themselves, beside those of every shop.
+    :param labels: words that are a limit by themselves.
     """
-    named = "|".join(sorted(map(re.escape, {*labels, *LABELS}), key=len, reverse=True))
-    non = rf"(?<![\w'’-])(?:non[-\s]|nothing\s+(?:that\s+is\s+)?)(?P<label>{named})(?!\w)"
+    label = rf"(?P<label>{any_phrase(labels)})(?!\w)"
+    non = rf"(?<![\w'’-])(?:non[-\s]?|nothing\s+(?:that\s+is\s+)?){label}"
     return [
         (re.compile(non, re.IGNORECASE), _label),
         (_NO_REQUIREMENT, _none),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from p5rec.decoding.next_item import BATCH
 from p5rec.errors import TemplateError
 from p5rec.language.explanation import Explanation
 from p5rec.language.explanation_tools import Case, Tools
-from p5rec.language.generate import write
+from p5rec.language.generate import LONGEST_KEPT, write
 from p5rec.language.reviews import described
 from p5rec.language.statement_walk import StatementWalk
 from p5rec.language.statement_writer import StatementWriter
@@ -17,9 +16,7 @@ from p5rec.language.wording import Wording
 from p5rec.model.prompt_batch import PromptBatch
 from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
-from p5rec.prompting.segments import Attribute, ItemRef
-
-LONGEST = 256
+from p5rec.prompting.segments import Attribute, ItemRef, Prompt
 
 
 class DomainWriter:
@@ -51,32 +48,27 @@ class DomainWriter:
             self._wording.sentences(item, case.about)[: case.sentences]
             for item, case in zip(items, cases, strict=True)
         ]
-        found = self._fallback.explain(cases, choose=False)
-        able = [at for at, places in enumerate(stated) if places]
-        for start in range(0, len(able), BATCH):
-            chosen = able[start : start + BATCH]
-            texts = self._written(
-                [_values(cases[at], items[at]) for at in chosen], [stated[at] for at in chosen]
-            )
+        found: dict[int, Explanation] = {}
+        values = ((at, _values(cases[at], items[at])) for at, places in enumerate(stated) if places)
+        for chosen, prompts in self._tools.batches((at, self._prompt(own)) for at, own in values):
+            texts = self._written(prompts, [stated[at] for at in chosen])
             for at, text in zip(chosen, texts, strict=True):
                 case = cases[at]
                 records = [catalogue.text(case.evidence.item), items[at], case.about]
                 claims = tuple(Records(records).claims(text))
                 if text and all(claim.supported for claim in claims):
                     found[at] = self._tools.explanation(case, text, claims, (), "generated")
-        return found
+        left = [at for at in range(len(cases)) if at not in found]
+        plain = self._fallback.explain([cases[at] for at in left], choose=False)
+        found.update(zip(left, plain, strict=True))
+        return [found[at] for at in range(len(cases))]
 
-    def _written(
-        self, values: Sequence[dict[str, Value]], stated: Sequence[list[list[str]]]
-    ) -> list[str]:
+    def _prompt(self, values: dict[str, Value]) -> Prompt:
+        return render_prompt(self._telling if "user" in values else self._plain, values)
+
+    def _written(self, prompts: PromptBatch, stated: Sequence[list[list[str]]]) -> list[str]:
         """What the model chooses of the sentences for each place."""
-        tools, encoder = self._tools, self._tools.ranker.encoder
-        prompts = PromptBatch.from_prompts(
-            [
-                encoder.encode(render_prompt(self._telling if "user" in one else self._plain, one))
-                for one in values
-            ]
-        )
+        tools = self._tools
         encode = tools.tokenizer.encode_untrusted
         walks = [
             StatementWalk(
@@ -90,10 +82,10 @@ class DomainWriter:
         ]
         write(
             tools.backbone,
-            prompts.to(tools.backbone.device),
+            prompts,
             tokenizer=tools.tokenizer,
             end=tools.end,
-            longest=LONGEST,
+            longest=LONGEST_KEPT,
             walks=walks,
         )
         return [

@@ -136,9 +136,8 @@ class Explainer:
             return
         if asked.generate == "freely":
             (case,) = self._cases(histories, items, asked)
-            if case.evidence.events:
-                yield from self._free.stream(case)
-                return
+            yield from self._free.stream(case)
+            return
         (whole,) = self.explain(histories, items, **how)
         yield whole.text
         yield whole

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from p5rec.model.backbone import Backbone
 from p5rec.model.prompt_batch import PromptBatch
 from p5rec.prompting.placeholders import Value
 from p5rec.prompting.rendering import render_prompt
+from p5rec.prompting.segments import Prompt
 from p5rec.prompting.templates import TemplateSet
 from p5rec.prompting.tokenizing import TextTokenizer
 
@@ -78,15 +80,18 @@ class Tools:
         self, cases: Sequence[Case], able: Sequence[int]
     ) -> Iterator[tuple[Sequence[int], PromptBatch]]:
         """Prompts of those cases that are able to have one, batch by batch."""
-        for start in range(0, len(able), BATCH):
-            chosen = able[start : start + BATCH]
-            prompts = [
-                self.ranker.encoder.encode(
-                    render_prompt(self._template, self._values(cases[at].evidence))
-                )
-                for at in chosen
-            ]
-            yield chosen, PromptBatch.from_prompts(prompts).to(self.backbone.device)
+        values = ((at, self._values(cases[at].evidence)) for at in able)
+        return self.batches((at, render_prompt(self._template, own)) for at, own in values)
+
+    def batches(
+        self, prompts: Iterable[tuple[int, Prompt]]
+    ) -> Iterator[tuple[Sequence[int], PromptBatch]]:
+        """Numbered prompts as batches for the model, each with the numbers in it."""
+        left = iter(prompts)
+        while chosen := list(islice(left, BATCH)):
+            encoded = [self.ranker.encoder.encode(prompt) for _, prompt in chosen]
+            batch = PromptBatch.from_prompts(encoded).to(self.backbone.device)
+            yield [at for at, _ in chosen], batch
 
     def check(self, case: Case, text: str, *, rewrite: bool = False) -> Verdict:
         """What of a text holds."""

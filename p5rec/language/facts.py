@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from p5rec.data.arrays import is_text
+from p5rec.data.arrays import is_text, ragged
 from p5rec.data.catalogue import Catalogue
 from p5rec.language.explanation import Shared
 from p5rec.language.vocabulary import FUNCTION_WORDS
@@ -125,8 +125,7 @@ class ItemFacts:
         weight[own] = self.information[own]
         starts, sizes = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
         ends = np.cumsum(sizes)
-        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + sizes, sizes)
-        sums = np.concatenate([[0.0], np.cumsum(weight[self.facts[places]])])
+        sums = np.concatenate([[0.0], np.cumsum(weight[self.facts[ragged(starts, sizes)]])])
         return np.asarray(sums[ends] - sums[ends - sizes])
 
     def shared(self, item: int, rows: Sequence[int], *, times: int = 0) -> tuple[Shared, ...]:

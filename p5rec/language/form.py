@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from p5rec.language.mentions import Mention
-from p5rec.language.vocabulary import BREAKS, HISTORY_VERBS, JOINTS, NUMBERS, SHARING
+from p5rec.language.vocabulary import BREAKS, DANGLING, HISTORY_VERBS, NUMBERS, SHARING
 from p5rec.language.words import fold
 
 _TELLING = HISTORY_VERBS | SHARING | frozenset(map(fold, NUMBERS))
@@ -58,7 +58,7 @@ def _joints(mentions: Sequence[Mention]) -> int:
 
 
 def _joins(mention: Mention) -> bool:
-    return mention.kind == "grammar" and mention.key in JOINTS
+    return mention.kind == "grammar" and mention.key in DANGLING
 
 
 def _balanced(text: str) -> str:

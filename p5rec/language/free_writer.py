@@ -35,10 +35,8 @@ class FreeWriter:
 
     def stream(self, case: Case) -> Iterator[str | Explanation]:
         """Sentence by sentence, each after its check, then the whole."""
-        tools = self._tools
-        ((_, prompts),) = tools.prompts([case], [0])
         written = told = ""
-        for piece in stream(tools.backbone, prompts, tokenizer=tools.tokenizer, end=tools.end):
+        for piece in self._pieces(case):
             ended = len(split_sentences(written + piece)) > len(split_sentences(written))
             if ended and written:
                 whole = self._kept(case, written)
@@ -49,6 +47,12 @@ class FreeWriter:
         whole = self._kept(case, written)
         yield whole.text[len(told) :]
         yield whole
+
+    def _pieces(self, case: Case) -> Iterator[str]:
+        """What the model writes; nothing without evidence."""
+        tools = self._tools
+        for _, prompts in tools.prompts([case], [0] if case.evidence.events else []):
+            yield from stream(tools.backbone, prompts, tokenizer=tools.tokenizer, end=tools.end)
 
     def _kept(self, case: Case, written: str) -> Explanation:
         """What is left of a text after the check; where that is nothing, plain sentences."""

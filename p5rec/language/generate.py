@@ -15,6 +15,8 @@ from p5rec.prompting.tokenizing import TextTokenizer
 
 LONGEST_FREE = 48
 """Tokens of a text that keeps to nothing."""
+LONGEST_KEPT = 256
+"""Tokens that sentences of a walk may take together; the walk ends before."""
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 """What a tokenizer puts in the place of bytes that are no whole character."""
 
@@ -26,25 +28,22 @@ def write(
     tokenizer: TextTokenizer,
     end: int,
     longest: int = LONGEST_FREE,
-    temperature: float = 0.0,
-    seed: int = 0,
     walks: Sequence[StatementWalk] | None = None,
     on_token: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """What the model writes after each prompt, side by side, until its end token.
 
     Reserved tokens other than ``end`` cannot be written. A batch gives what single calls give,
-    up to rounding, when ``temperature`` is 0.
+    up to rounding.
 
     :param longest: at most so many tokens, fewer where the model has no positions left.
-    :param temperature: 0 takes the likeliest token; above, tokens are drawn with ``seed``.
     :param walks: for each prompt the sentences to keep to; the model chooses among them. One is
         used up by this call.
     :param on_token: called with the number of the prompt and each of its tokens, as they come.
     :raises DecodingError: if the model's scores are not finite.
     """
     written: list[list[int]] = [[] for _ in range(len(prompts.lengths))]
-    for tokens in _written(backbone, prompts, tokenizer, end, longest, temperature, seed, walks):
+    for tokens in _written(backbone, prompts, tokenizer, end, longest, walks):
         for row, token in enumerate(tokens):
             if not written[row] or written[row][-1] != end:
                 written[row].append(token)
@@ -69,7 +68,7 @@ def stream(
     """
     tokens: list[int] = []
     told = ""
-    for (token,) in _written(backbone, prompt, tokenizer, end, longest, 0.0, 0, None):
+    for (token,) in _written(backbone, prompt, tokenizer, end, longest, None):
         if token == end:
             break
         tokens.append(token)
@@ -92,7 +91,7 @@ def walk_along(
     longest: int,
 ) -> Iterator[None]:
     """Write along the sentences of a walk for a single prompt, one token a step."""
-    for (token,) in _written(backbone, prompt, tokenizer, end, longest, 0.0, 0, [walk]):
+    for (token,) in _written(backbone, prompt, tokenizer, end, longest, [walk]):
         if token != end:
             yield
 
@@ -104,14 +103,11 @@ def _written(
     tokenizer: TextTokenizer,
     end: int,
     longest: int,
-    temperature: float,
-    seed: int,
     walks: Sequence[StatementWalk] | None,
 ) -> Iterator[list[int]]:
     """One token a prompt, step by step, until all have ended; ``end`` after a prompt's own end."""
     state, hidden = backbone.begin(prompts)
     forbidden = _forbidden(backbone, tokenizer, end)
-    generator = torch.Generator(device=hidden.device).manual_seed(seed)
     parents = torch.zeros(len(hidden), 1, dtype=torch.int64, device=hidden.device)
     ended = torch.zeros(len(hidden), dtype=torch.bool, device=hidden.device)
     for step in range(steps := _steps(backbone, prompts, longest)):
@@ -124,7 +120,7 @@ def _written(
         logits = logits.masked_fill(forbidden, -torch.inf)
         if walks is not None:
             logits = _kept_to(logits, walks)
-        tokens = _choose(logits, temperature, generator).masked_fill(ended, end)
+        tokens = logits.argmax(-1).masked_fill(ended, end)
         for row, token in enumerate(tokens.tolist()):
             if walks is not None and not ended[row]:
                 walks[row].push(token)
@@ -142,13 +138,6 @@ def _kept_to(logits: Tensor, walks: Sequence[StatementWalk]) -> Tensor:
         allowed = torch.tensor(walk.allowed(), dtype=torch.int64, device=logits.device)
         kept[row, allowed] = logits[row, allowed]
     return kept
-
-
-def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-    if temperature <= 0:
-        return logits.argmax(-1)
-    shares = torch.softmax(logits / temperature, -1)
-    return torch.multinomial(shares, 1, generator=generator).squeeze(1)
 
 
 def _forbidden(backbone: Backbone, tokenizer: TextTokenizer, end: int) -> Tensor:

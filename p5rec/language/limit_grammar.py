@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from p5rec.language.bounds import UNCLEAR, Bounds, bound_rules
 from p5rec.language.denials import denial_rules
 from p5rec.language.limits import Limit, Rule
+from p5rec.language.request_vocabulary import LABELS
 from p5rec.language.waivers import waiver_rules
 
 
@@ -18,7 +19,7 @@ class Grammar:
     """Finds limits in texts.
 
     :param units: words beside a number → the attribute that they make it a bound of.
-    :param labels: words that are a limit by themselves ("vegan").
+    :param labels: words that are a limit by themselves in this shop, beside ``LABELS``.
     :param attributes: what attributes are called ("brand").
 
     >>> grammar = Grammar({"stars": "rating"})
@@ -34,9 +35,10 @@ class Grammar:
         labels: Iterable[str] = (),
         attributes: Iterable[str] = (),
     ) -> None:
+        labels = {*labels, *LABELS}
         # At one place the rules are tried in this order.
         self._rules: list[Rule] = [
-            *waiver_rules({*attributes, *units}),
+            *waiver_rules({*attributes, *units}, labels),
             *((pattern, _bounded(make)) for pattern, make in bound_rules(units)),
             *denial_rules(labels),
             (UNCLEAR, _unclear),

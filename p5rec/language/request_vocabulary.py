@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from p5rec.language.vocabulary import FUNCTION_WORDS
+import re
+from collections.abc import Iterable
+
+from p5rec.language.vocabulary import FUNCTION_WORDS, word_set
 from p5rec.language.words import fold
 
 SEARCHED = 4096
 """Characters of a request in which words and limits are looked for."""
 
 
-def _set(text: str) -> frozenset[str]:
-    return frozenset(map(fold, text.split()))
-
-
-GENERIC_WORDS = _set(
+GENERIC_WORDS = word_set(
     "one item product thing stuff brand kind type sort flavour flavor anything something company"
 )
 """Words after a denied name that say nothing: "no Alpro products" denies Alpro."""
-REQUEST_WORDS = FUNCTION_WORDS | _set(
+REQUEST_WORDS = FUNCTION_WORDS | word_set(
     "i i'm im i'd i'll me my mine we us our he she they them their his her who whom whose "
     "a an the and or but if then than so such no not nor only just some any each every all both "
     "of in on at by for from to with without into onto over under about around up down out off "
@@ -30,12 +29,12 @@ REQUEST_WORDS = FUNCTION_WORDS | _set(
 )
 """Words that in a request say nothing of the thing that is asked for."""
 
-LABELS = _set(
+LABELS = word_set(
     "vegan vegetarian organic kosher halal decaf unscented unsweetened unsalted pescatarian "
     "biodegradable hypoallergenic"
 )
 """Words that are a limit by themselves."""
-FREE_OF = _set(
+FREE_OF = word_set(
     "gluten sugar dairy lactose nut peanut fat caffeine alcohol fragrance cruelty paraben soy egg "
     "wheat sulfate bpa gmo salt carb"
 )
@@ -43,7 +42,7 @@ FREE_OF = _set(
 GROUPS: dict[str, frozenset[str]] = {
     word: group
     for group in map(
-        _set,
+        word_set,
         (
             *("men man male", "women woman female ladies", "kids child children"),
             *("baby infant newborn toddler", "boys", "girls", "teens teenagers", "adults"),
@@ -54,16 +53,20 @@ GROUPS: dict[str, frozenset[str]] = {
 }
 """Whom a thing can be for → all words for them."""
 
-ONLY = _set("only exclusively strictly")
-ONLY_PASSES = _set("want need like eat drink buy take use the from by show me")
+ONLY = word_set("only exclusively strictly")
+ONLY_PASSES = word_set("want need like eat drink buy take use the from by show me")
 """Words that may stand between "only" and a name."""
-NO_ONLY = _set("the if not have has had thing way one got reason problem ones can do am is")
+NO_ONLY = word_set("the if not have has had thing way one got reason problem ones can do am is")
 """Words beside "only" with which it is no limit: "the only thing", "if only"."""
-NO_BRAND = _set(
+NAMES_IT = word_set("is of be must should called named like either")
+"""Words that may stand between what an attribute is called and its value."""
+NO_BRAND = word_set(
     "new name any same another which what every favorite favourite my a no other different"
 )
 """Words beside "brand" with which it names none: "brand new", "another brand"."""
-NO_MAKER = _set("deliver delivered ship shipped send sent work away far order ordered bought fresh")
+NO_MAKER = word_set(
+    "deliver delivered ship shipped send sent work away far order ordered bought fresh"
+)
 """Words before "from" with which no maker follows: "delivered from home"."""
 EXCEPT = frozenset(
     {
@@ -83,8 +86,13 @@ ENDS_CLAUSE = (
     "thank again anymore either though only maybe rather is are as since so by in on around about"
 )
 """Words before which a clause ends, whatever it says; the one list of them."""
-CLAUSE_STOPS = _set(f"{ENDS_CLAUSE} less more to")
+CLAUSE_STOPS = word_set(f"{ENDS_CLAUSE} less more to")
 """Those before which a phrase that names something ends."""
+
+
+def any_phrase(phrases: Iterable[str]) -> str:
+    """A pattern of one of some phrases, the longest first; of nothing if there are none."""
+    return "|".join(map(re.escape, sorted(phrases, key=len, reverse=True))) or "(?!)"
 
 
 def any_word(text: str) -> str:

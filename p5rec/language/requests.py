@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from p5rec.data.catalogue import Catalogue
 from p5rec.decoding.filter_expression import Comparison, Expression, Holds, Not
 from p5rec.decoding.filters import Filters
-from p5rec.language.attribute_index import AttributeIndex
+from p5rec.language.attribute_index import AttributeIndex, spoken
 from p5rec.language.bounds import Bounds
 from p5rec.language.limit_grammar import Grammar
 from p5rec.language.request_vocabulary import GENERIC_WORDS
@@ -79,7 +79,7 @@ class Request:
 
     def describe(self) -> list[str]:
         """The limits as they were understood, to be shown to the person who asked."""
-        told = [f"not: {denied}" for denied in (*self.denied, *map(_spoken, self.not_true))]
+        told = [f"not: {denied}" for denied in (*self.denied, *map(spoken, self.not_true))]
         told += [one.shown for one in self.required]
         told += [line for bounds in self.bounds for line in bounds.describe()]
         return told + [f"not understood: {part}" for part in self.not_understood]
@@ -97,10 +97,6 @@ class Request:
 
 def _compared(attribute: str, sign: str, strict: bool, value: float) -> Expression:
     return Comparison(attribute, sign if strict else f"{sign}=", float(value))
-
-
-def _spoken(attribute: str) -> str:
-    return attribute.replace("_", " ")
 
 
 def _once(*several: Iterable[T]) -> tuple[T, ...]:

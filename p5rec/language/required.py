@@ -21,6 +21,7 @@ from p5rec.language.request_vocabulary import (
     GROUPS,
     JOINTS,
     LABELS,
+    NAMES_IT,
     NO_BRAND,
     NO_MAKER,
     NO_ONLY,
@@ -134,6 +135,8 @@ class _Reader:
         first = self._said.word(begun)
         if not first or first in NO_ONLY or first[0].isdigit():
             return None
+        if GENERIC_WORDS.issuperset(phrase):
+            return None
         if 0 < len(phrase) <= 3 and len(self._index.rows_with_all(phrase)):
             shown = self._said.quoted(begun, end)
             return _Found(at, end, Requirement(f"only: {shown}", said=(phrase,)))
@@ -155,7 +158,7 @@ class _Reader:
         return None
 
     def _after_name(self, at: int, begun: int, attribute: str) -> _Found | None:
-        while self._said.word(begun) in ("is", "of", "be", "called", "named", "like", "either"):
+        while self._said.word(begun) in NAMES_IT:
             begun += 1
         size = self._name_at(begun, attribute)
         if size:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from p5rec.language.attribute_index import spoken
 from p5rec.language.bounds import PRICE, Bounds
 from p5rec.language.request_reading import read_request
 from p5rec.language.requests import Request, ShopWords
@@ -37,14 +38,14 @@ def _without_contradicted(old: Request, new: Request, *, anew: bool) -> Request:
     names = [name_words(one) for one in new.required]
     denied = tuple(one for one in old.denied if not any(set(words(one)) <= name for name in names))
     chosen = {one.attribute for one in new.required} - {None}
-    said = [set(words(one)) for one in (*new.denied, *new.not_true)]
+    said = [set(words(spoken(one))) for one in (*new.denied, *new.not_true)]
     required = tuple(
         one
         for one in old.required
         if one.attribute not in chosen and not any(words_of <= name_words(one) for words_of in said)
     )
     not_true = tuple(
-        one for one in old.not_true if not any(set(words(one)) <= name for name in names)
+        one for one in old.not_true if not any(set(words(spoken(one))) <= name for name in names)
     )
     return replace(old, bounds=bounds, denied=denied, required=required, not_true=not_true)
 
@@ -93,7 +94,7 @@ def _without_words(old: Request, waived: str, shop: ShopWords) -> Request:
         bounds=tuple(one for one in old.bounds if one.attribute not in bounded),
         required=tuple(filter(stays, old.required)),
         denied=tuple(one for one in old.denied if not set(words(one)) <= said),
-        not_true=tuple(one for one in old.not_true if not set(words(one)) <= said),
+        not_true=tuple(one for one in old.not_true if not set(words(spoken(one))) <= said),
     )
 
 
@@ -103,7 +104,7 @@ def allowed_again(text: str, limits: Request) -> tuple[tuple[str, ...], str]:
     >>> allowed_again("Alpro is fine too, under $5", Request("", "", denied=("Alpro",)))
     (('Alpro',), ', under $5')
     """
-    denied = [*limits.denied, *limits.not_true]
+    denied = [*limits.denied, *map(spoken, limits.not_true)]
     if not denied:
         return (), text
     said = "|".join(re.escape(one) for one in sorted(denied, key=len, reverse=True))

@@ -7,16 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from p5rec.language.choices import Choices
 from p5rec.language.explanation import Claim, Explanation
 from p5rec.language.explanation_tools import Case, Tools
-from p5rec.language.generate import walk_along, write
+from p5rec.language.generate import LONGEST_KEPT, walk_along, write
 from p5rec.language.phrases import load_phrases
 from p5rec.language.sentences import Sentence, candidates, statements
 
 Checked = tuple[Sentence, tuple[Claim, ...]]
 Said = list[tuple[int, int]]
 """Statements by number, and which wording of each."""
-
-LONGEST = 256
-"""Tokens that sentences may take together; a walk along statements ends before."""
 
 
 class StatementWriter:
@@ -49,7 +46,7 @@ class StatementWriter:
                 walk,
                 tokenizer=tools.tokenizer,
                 end=tools.end,
-                longest=LONGEST,
+                longest=LONGEST_KEPT,
             ):
                 text = choices.so_far(walk)
                 yield text[len(told) :]
@@ -106,7 +103,7 @@ class StatementWriter:
                 prompts,
                 tokenizer=tools.tokenizer,
                 end=tools.end,
-                longest=LONGEST,
+                longest=LONGEST_KEPT,
                 walks=walks,
             )
             said.update((at, walk.said) for at, walk in zip(chosen, walks, strict=True))

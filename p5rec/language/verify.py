@@ -61,7 +61,8 @@ class Verifier:
     - words named together are those of one item, and what is said to be alike is;
     - counts, times since and prices are exact, and ``because`` names an item of the evidence.
 
-    A sentence with any other word, with a negation, with nothing that could be checked, or that
+    "It is not by X" holds if X is a maker and not the item's. A sentence with any other word, with
+    another negation, with nothing that could be checked, or that
     breaks off is refused: better a true sentence too few than a false one.
     """
 

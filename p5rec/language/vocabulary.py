@@ -17,26 +17,27 @@ VERBS = {
 """What a person can have done with an item, and its participle."""
 
 
-def _set(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """The comparable words of a list."""
     return frozenset(map(fold, text.split()))
 
 
-HISTORY_VERBS = _set("choose like love enjoy prefer purchased got get have buy own") | _set(
+HISTORY_VERBS = word_set("choose like love enjoy prefer purchased got get have buy own") | word_set(
     " ".join([*VERBS, *VERBS.values()])
 )
-YOU = _set("you your yourself")
-ITEM = _set("it this")
-IS = _set("is has was comes belongs shares are")
-SHARING = _set("shares share shared same common both too also")
-LIKENESS = _set("like as with resembles")
-REASON = _set("because since due")
-RELATIVE = _set("which that what from")
-BREAKS = _set("and but while")
-JOINTS = BREAKS | _set(
+YOU = word_set("you your yourself")
+ITEM = word_set("it this")
+IS = word_set("is has was comes belongs shares are")
+SHARING = word_set("shares share shared same common both too also")
+LIKENESS = word_set("like as with resembles")
+REASON = word_set("because since due")
+RELATIVE = word_set("which that what from")
+BREAKS = word_set("and but while")
+DANGLING = BREAKS | word_set(
     "because since due with by from of for to in at as than the a an which that your"
 )
 """Words that no sentence ends with."""
-NEWEST = _set("recently last latest newest")
+NEWEST = word_set("recently last latest newest")
 ROLES = {
     fold(word): role
     for word, role in (
@@ -46,7 +47,7 @@ ROLES = {
 }
 COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 NUMBERS = {word: number for number, word in enumerate(COUNTED, start=1)} | {"once": 1, "twice": 2}
-PLAIN = _set(
+PLAIN = word_set(
     "the a an of in to for at on so been before earlier previously already most ago "
     "time times event events item items product products thing things something "
     "choice choices purchase purchases suggested suggestion recommended "

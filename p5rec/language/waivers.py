@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from p5rec.language.limits import Limit, Rule
+from p5rec.language.request_vocabulary import any_phrase
 
 _NOT = r"(?:do|does|did)(?:n['’]?t|\s+not|nt)"
 _IT = r"(?:it|them|this|that|these|those)"
@@ -33,18 +34,19 @@ _NO_MATTER = (
 )
 
 
-def waiver_rules(attributes: Iterable[str]) -> list[Rule]:
+def waiver_rules(attributes: Iterable[str], labels: Iterable[str]) -> list[Rule]:
     """The patterns of what need not hold.
 
     :param attributes: what attributes are called, beside brand and price.
+    :param labels: words that are a limit by themselves.
     """
-    named = "|".join(sorted(map(re.escape, {*attributes, "price", "brand"}), key=len, reverse=True))
-    what = rf"(?P<what>{named})s?(?!\w)"
+    what = rf"(?P<what>{any_phrase({*attributes, 'price', 'brand'})})s?(?!\w)"
     patterns = (
         rf"{_NEED_NOT}\s+(?P<what>{_CLAUSE})",
         rf"any\s+{what}(?:\s+{FINE}|(?=\s*(?:[,;.!?)]|$|please\b|and\b)))",
         rf"(?:the\s+)?{what}\s+{_MATTERS_NOT}",
         rf"{_NO_MATTER}\s+(?:the\s+)?{what}",
+        rf"(?P<what>{any_phrase(labels)})\s+(?:(?:is|are)\s+)?optional",
     )
     return [
         (re.compile(rf"(?<![\w'’-])(?:{pattern})(?!\w)", re.IGNORECASE), _waiver)

@@ -197,12 +197,7 @@ def test_writing_gives_text_alone_and_the_same_in_a_batch(tiny: Tiny) -> None:
     together = write(backbone, PromptBatch.from_prompts(prompts), **options)
     apart = [write(backbone, PromptBatch.from_prompts([p]), **options)[0] for p in prompts]
     assert together == apart
-    drawn = [
-        write(backbone, PromptBatch.from_prompts(prompts), temperature=1.0, seed=seed, **options)
-        for seed in (1, 1, 2)
-    ]
-    assert drawn[0] == drawn[1] != drawn[2]
-    assert all("<" not in text for text in drawn[0])
+    assert all("<" not in text for text in together)
 
 
 def test_writing_stops_where_the_positions_end(gpt2: Tiny) -> None:

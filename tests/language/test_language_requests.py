@@ -105,6 +105,15 @@ def test_a_maker_is_not_where_a_thing_comes_from() -> None:
     assert read_request("tea from home", known).describe() == ["brand: Home"]
 
 
+def test_attributes_are_named_by_the_words_that_tell_them() -> None:
+    columns = {"is_vegan": [True, False], "energy_calories": [90.0, 300.0], "made_year": [1, 2]}
+    table = pa.table({"item_id": ["a", "b"], "title": ["Bar", "Tea"], **columns})
+    known = ShopWords(Catalogue.from_table(table))
+    read = read_request("vegan, under 200 calories, from 5 years or more", known)
+    assert read.describe() == ["only: vegan", "energy calories under 200"]
+    assert read_request("not vegan", known).describe() == ["not: vegan"]
+
+
 def test_what_need_not_hold_is_no_part_of_the_wish() -> None:
     request = read_request("a snack that doesn't have to be vegan, any brand", WORDS)
     assert (request.wish, request.waived) == ("a snack that", ("vegan", "brand"))
