@@ -111,7 +111,8 @@ def test_what_is_finished_is_not_fitted_again(run, found, monkeypatch):
 
     monkeypatch.setattr(run_module.Recommender, "fit", refuse)
     monkeypatch.setattr(run_module, "fit_rival", refuse)
-    again = run_suite(run, reporter=SILENT, command="p5rec evaluate")
+    suite = run.suite.model_copy(update={"recipe": "another-default"})
+    again = run_suite(replace(run, suite=suite), reporter=SILENT, command="p5rec evaluate")
     assert {k: v for k, v in again.items() if k not in ("machine", "commit")} == {
         k: v for k, v in found.items() if k not in ("machine", "commit")
     }
