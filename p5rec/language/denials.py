@@ -106,7 +106,7 @@ _STOPS = rf"{any_word(ENDS_CLAUSE)}|less|more|cheaper|to|up|max"
 _STOP = rf"\s(?:(?<!\banything\s)(?<!\bitems\s)(?<!\bproducts\s)(?:{_STOPS}))\b"
 _ENDS = re.compile(rf"\s*(?:,(?=\s|$)|{_PAUSE}|{_STOP}|$)", re.IGNORECASE)
 _NEW_WISH = (
-    r"(?:an?|some|the|no|not|without|also|i|i['’]d|maybe|with|want|need|love|like|would|show|give"
+    r"(?:\w+[\s-]free|an?|some|the|no|not|without|also|i|i['’]d|maybe|with|want|need|love|like|would|show|give"
     r"|find|prefer|just)\b"
 )
 _SUBJECT = re.compile(r"\s+(?:is|are|sounds?)\b", re.IGNORECASE)
@@ -131,13 +131,13 @@ class _Joint(NamedTuple):
 
 
 _OR = _Joint.of("or|nor")
-_AND_OR = _Joint.of(rf"or|nor|and(?!\s+{_NEW_WISH})")
 _EXCEPTION = re.compile(
     r"\s+(?:(?:except|besides|unless)\b|(?:over|above|more\s+than)\s+[$€£\d])", re.IGNORECASE
 )
 """After a denied thing: not all of it is denied."""
 _OF_IT = re.compile(
-    r"\s+(?:from|by|with|that\s+(?:has|have|contains?))\s+(?:(?:the|any)\s+)?(?![$€£\d])", re.I
+    r"\s+(?:from|by|with|that\s+(?:has|have|contains?))\s+(?:(?:the|any)\s+)?(?![$€£\d]|now\b)",
+    re.IGNORECASE,
 )
 _TAKES_NOUNS = re.compile(rf"(?:no|hate|avoid|exclud|{_NOT})", re.IGNORECASE)
 _ARTICLES = re.compile(rf"^(?:{_ANY}\s+(?={_OF}\s))?(?:(?:the|any|an?|{_OF})\s+)?", re.IGNORECASE)
@@ -148,12 +148,12 @@ def denial_rules(labels: Iterable[str]) -> list[Rule]:
 
     :param labels: words that are a limit by themselves.
     """
-    label = rf"(?P<label>{any_phrase(labels)})(?!\w)"
-    non = rf"(?<![\w'’-])(?:non[-\s]?|nothing\s+(?:that\s+is\s+)?){label}"
+    label = rf"(?:{any_phrase(labels)})(?!\w)"
+    non = rf"(?<![\w'’-])(?:non[-\s]?|nothing\s+(?:that\s+is\s+)?)(?P<label>{label})"
     return [
         (re.compile(non, re.IGNORECASE), _label),
         (_NO_REQUIREMENT, _none),
-        (_DENIAL, _denial),
+        (_DENIAL, _Denials(label).read),
     ]
 
 
@@ -165,46 +165,62 @@ def _none(found: re.Match[str]) -> Limit:
     return Limit(found.start(), found.end(), none=True)
 
 
-def _denial(found: re.Match[str]) -> Limit:
-    text, start, begun = found.string, found.start(), found.end()
-    if excuse := _NO_DENIAL.match(text, begun):
-        return Limit(start, excuse.end())
-    if _NAMES_NOTHING.match(text, begun):
-        return Limit(start, begun)
-    if _NO_LIMIT.match(text, begun) and not _LEAVES_OUT.match(found.group()):
-        return Limit(start, begun, none=True)
-    stop, parts = _series(text, begun, each=bool(_DENIES_EACH.match(found.group())))
-    if exception := _EXCEPTION.match(text, stop):
-        return Limit(start, _end(_ENDS, text, exception.end()))
-    of_it = _OF_IT.match(text, stop) if _TAKES_NOUNS.match(found.group()) else None
-    if of_it:  # "no coffee by Alpro" denies neither all coffee nor all that is Alpro's
-        stop = _end(_AND_OR.ends, text, of_it.end())
-        owner = text[of_it.end() : stop]
-        if len(parts) > 1 or _AND_OR.word.search(owner):
-            return Limit(start, stop)
-        parts = [f"{parts[0]} {owner}"]
-    denied = (_ARTICLES.sub("", part.strip()) for part in parts)
-    return Limit(start, stop, tuple(part for part in denied if part))
+class _Denials:
+    """Reads what is denied.
 
-
-def _series(text: str, begun: int, *, each: bool) -> tuple[int, list[str]]:
-    """``A, B or C`` after a denial: where it ends, and its parts.
-
-    :param each: whether ``and`` joins them, too, and a joint alone is enough.
+    :param label: a pattern of words that are a limit by themselves.
     """
-    joint = _AND_OR if each else _OR
-    stop = _end(joint.ends, text, begun)
-    series = text[begun:stop]
-    joined = joint.word.search(series)
-    if joined and not (each and _SUBJECT.match(text, stop)):
-        # What comes after "or B," is another thing.
-        cut = series.find(",", joined.end())
-        series = series if cut < 0 else series[:cut]
+
+    def __init__(self, label: str) -> None:
+        self._label = re.compile(label, re.IGNORECASE)
+        self._all_joined = _Joint.of(rf"or|nor|and(?!\s+{_NEW_WISH})")
+        self._then_label = re.compile(rf",?\s+and\s+(?:\w+[\s-]free\b|{label})", re.IGNORECASE)
+        # "Allergic to nuts and vegan" denies nothing vegan.
+        self._joined = _Joint.of(rf"or|nor|and(?!\s+(?:{_NEW_WISH}|{label}))")
+
+    def read(self, found: re.Match[str]) -> Limit:
+        """The limit of a match."""
+        text, start, begun = found.string, found.start(), found.end()
+        if excuse := _NO_DENIAL.match(text, begun):
+            return Limit(start, excuse.end())
+        if _NAMES_NOTHING.match(text, begun):
+            return Limit(start, begun)
+        if _NO_LIMIT.match(text, begun) and not _LEAVES_OUT.match(found.group()):
+            return Limit(start, begun, none=True)
+        stop, parts = self._series(text, begun, each=bool(_DENIES_EACH.match(found.group())))
+        if exception := _EXCEPTION.match(text, stop):
+            return Limit(start, _end(_ENDS, text, exception.end()))
+        of_it = _OF_IT.match(text, stop) if _TAKES_NOUNS.match(found.group()) else None
+        if of_it:  # "no coffee by Alpro" denies neither all coffee nor all that is Alpro's
+            stop = _end(self._joined.ends, text, of_it.end())
+            owner = text[of_it.end() : stop]
+            if len(parts) > 1 or self._joined.word.search(owner):
+                return Limit(start, stop)
+            parts = [f"{parts[0]} {owner}"]
+        denied = (_ARTICLES.sub("", part.strip()) for part in parts)
+        return Limit(start, stop, tuple(part for part in denied if part))
+
+    def _series(self, text: str, begun: int, *, each: bool) -> tuple[int, list[str]]:
+        """``A, B or C`` after a denial: where it ends, and its parts.
+
+        :param each: whether ``and`` joins them, too, and a joint alone is enough.
+        """
+        joint = self._all_joined if self._label.match(text, begun) else self._joined
+        joint = joint if each else _OR
+        stop = _end(joint.ends, text, begun)
+        series = text[begun:stop]
+        if joined := joint.word.search(series):
+            # What comes after "or B," is another thing.
+            last, _, _ = series[joined.end() :].partition(",")
+            series = series[: joined.end()] + last
+        listed = joined or (each and self._then_label.match(text, stop))
+        goes_on = each and _SUBJECT.match(text, stop)
         parts = [part for part in joint.parts.split(series) if part.strip()]
-        if (each or "," in series) and all(len(part.split()) <= 3 for part in parts):
+        short = all(len(part.split()) <= 3 for part in parts)
+        if listed and not goes_on and short and (each or "," in series):
             return begun + len(series), parts
-    stop = _end(_ENDS, text, begun)
-    return stop, re.split(r"\s+(?:or|nor)\s+", text[begun:stop], flags=re.IGNORECASE)
+        stop = _end(_ENDS, text, begun)
+        return stop, re.split(r"\s+(?:or|nor)\s+", text[begun:stop], flags=re.IGNORECASE)
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:

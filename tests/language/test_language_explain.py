@@ -18,9 +18,10 @@ from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.trie import Trie
 from p5rec.errors import DecodingError, RequestError, TemplateError
 from p5rec.ids.semantic_ids import SemanticIDs
-from p5rec.language import free_writer, statement_writer
+from p5rec.language import explain, free_writer, statement_writer
 from p5rec.language.evidence import measure_evidence, without
 from p5rec.language.explain import Explainer
+from p5rec.language.explanation import Explanation
 from p5rec.language.explanation_tools import Tools
 from p5rec.language.faithfulness import measure_faithfulness
 from p5rec.language.generate import write
@@ -259,6 +260,24 @@ def test_generated_sentences_that_hold_are_returned(
     assert explanation.source == "generated"
     assert explanation.text == "It is by chobani."
     assert explanation.refused == ("it is by lindt.",)
+
+
+def test_without_evidence_what_is_written_freely_is_plain_and_measured_once(
+    gpt2: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explainer = Explainer(tools_of(gpt2))
+    measured: list[int] = []
+
+    def measure(*given: object, **more: object) -> object:
+        measured.append(1)
+        return measure_evidence(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(explain, "measure_evidence", measure)
+    *pieces, whole = explainer.stream(histories([]), np.array([GREEK]), generate="freely")
+    assert measured == [1]
+    assert isinstance(whole, Explanation)
+    assert "".join(map(str, pieces)) == whole.text
+    assert whole == explainer.explain(histories([]), np.array([GREEK]), generate=False)[0]
 
 
 def test_with_nothing_to_say_it_says_so(gpt2: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
