@@ -32,6 +32,10 @@ _REFINES = re.compile(
 """How a turn begins that says more of the thing asked for before."""
 _ALLOWING = re.compile(rf"(?<!\w){FINE}", re.IGNORECASE)
 """What stays of "up to $15 is fine" without the bound."""
+_ALSO = re.compile(
+    r"[^,;.!?]+\s(?:is|are|would\s+be)\s+(?:fine|ok|okay|good|alright)\s+(?:too|also|as\s+well)(?!\w)",
+    re.IGNORECASE,
+)
 _COMPARING = ("cheaper", "dearer", "no dearer", "no cheaper", "brand")
 
 Answer = TypeVar("Answer", bound=Sequence[Any])
@@ -131,10 +135,13 @@ class Conversation(Generic[Answer]):
         if not turns:
             said, rest = [], text if not said or not _telling(rest) else rest
         allowed, rest = allowed_again(rest, state.limits)
+        # "Oatly is fine too" would widen a limit; nothing here knows how.
+        wider = _ALSO.findall(rest) if turns else []
+        rest = _ALSO.sub("", rest) if turns else rest
         parsed = read_request(rest, self._shop) if _has_words(rest) else Request(text, "")
         parsed = replace(parsed, waived=(*parsed.waived, *allowed))
-        unclear = list(parsed.not_understood)
-        refines = bool(said) or bool(_REFINES.match(rest)) or not _telling(parsed.wish)
+        unclear = [*(" ".join(one.split()) for one in wider), *parsed.not_understood]
+        refines = bool(said or wider) or bool(_REFINES.match(rest)) or not _telling(parsed.wish)
         state = self._wished(state, parsed, refines=refines and bool(turns))
         for one in _compared_with_what_is_liked(said):
             state, problem = self._followed(state, one, shown)
@@ -148,7 +155,7 @@ class Conversation(Generic[Answer]):
         if not refines:
             return _State(parsed.wish, limits, unwanted=state.unwanted)
         said = _ALLOWING.sub("", parsed.wish)
-        wish = " ".join(part for part in (state.wish, said) if _telling(part))
+        wish = " ".join(part for part in (state.wish, said if _telling(said) else "") if part)
         compared = revised(state.compared, parsed, self._shop, anew=False)
         return replace(state, wish=wish, limits=limits, compared=compared)
 
@@ -215,11 +222,11 @@ def _compared_with_what_is_liked(said: Sequence[FollowUp]) -> list[FollowUp]:
 
 
 def _price(said: FollowUp, records: Sequence[dict[str, Any]]) -> Request | None:
-    """Beside the prices of the items that are named, or of the first that has one."""
+    """Beside the prices of the items that are named by place, or of the first that has one."""
     prices = [float(record[PRICE]) for record in records if record.get(PRICE) is not None]
     if not prices:
         return None
-    named = prices if said.places or said.every else prices[:1]
+    named = prices if said.places else prices[:1]
     bounds = {
         "cheaper": Bounds(high=min(named), high_open=True),
         "dearer": Bounds(low=max(named), low_open=True),

@@ -38,6 +38,10 @@ _NO_SUM = (
 _CHEAPER = r"(?:cheaper|less\s+(?:expensive|pricey)|lower[\s-]priced)"
 _DEARER = r"(?:more\s+expensive|pricier|dearer|fancier|higher[\s-](?:priced|end))"
 _THAN = rf"{_NO_SUM}(?:\s+than\s+{_ITEM})?"
+_IS = (
+    rf"(?:{_ITEM}(?:\s+(?:is|was|are|were)|['’]?s|['’]re)\s+(?:(?:a\s+bit|way|still)\s+)?)?"
+    r"(?<!not\s)(?<!n['’]t\s)"
+)
 _NO = r"(?:but\s+)?(?:not(?:\s+any(?:thing)?)?|nothing|none|no)\s+"
 _CLAUSE_ENDS = r"(?=\s*(?:[,;.!?:]|$|(?:and|please|show|let)\b))"
 
@@ -52,14 +56,15 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ),
     ("no dearer", rf"{_NO}{_MORE_OR_LESS}{_DEARER}{_THAN}"),
     ("no cheaper", rf"{_NO}{_MORE_OR_LESS}{_CHEAPER}{_THAN}"),
+    ("cheaper", rf"{_SOME}{_MORE_OR_LESS}{_CHEAPER}{_THAN}"),
+    ("cheaper", rf"less\s+than\s+{_ITEM}"),
     (
         "cheaper",
-        rf"{_SOME}{_MORE_OR_LESS}{_CHEAPER}{_THAN}"
-        r"|(?:that['’]?s\s+|it['’]?s\s+)?(?<!not\s)too\s+(?:expensive|pricey|dear"
         # "Too much caffeine" is no price.
-        r"|much(?:\s+(?:money|for\s+me)|(?!\s+\w)))",
+        rf"{_IS}too\s+(?:expensive|pricey|dear|much(?:\s+(?:money|for\s+me)|(?!\s+\w)))",
     ),
-    ("dearer", rf"{_SOME}{_MORE_OR_LESS}{_DEARER}{_THAN}|(?<!not\s)too\s+cheap"),
+    ("dearer", rf"{_SOME}{_MORE_OR_LESS}{_DEARER}{_THAN}"),
+    ("dearer", rf"{_IS}too\s+cheap"),
     (
         "brand",
         r"(?:(?:from|by|of|in)\s+)?(?:an(?:y)?other|(?:a\s+)?different|some\s+other|other"
@@ -67,7 +72,8 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ),
     (
         "without",
-        rf"(?:but\s+)?(?:not(?:\s+like)?|no\s+to|anything\s+but|except(?:\s+for)?|without|drop|remove|skip|forget"
+        r"(?:but\s+)?(?:not(?:\s+(?:like|similar\s+to))?|nothing\s+like|no\s+to|anything\s+but"
+        r"|except(?:\s+for)?|without|drop|remove|skip|forget"
         rf"|i\s+(?:already\s+)?have|i\s+do(?:n['’]?t|\s+not)\s+(?:want|like))\s+{_ITEM}",
     ),
     (
@@ -81,6 +87,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
         r"(?:something|anything|what|show\s+me\s+something)\s+(?:else|different)"
         r"|(?:show\s+me\s+|any\s+|some\s+)?other\s+(?:ones?|options?|items?|ideas?|suggestions?)"
         r"|(?:show\s+(?:me\s+)?)?more\s+(?:options|results|ideas|suggestions)|show\s+(?:me\s+)?more"
+        r"|\A\s*more(?:\s+please)?(?=\W*\Z)"
         r"|others|none\s+of\s+(?:these|those|them)",
     ),
 )

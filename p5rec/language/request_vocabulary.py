@@ -25,7 +25,8 @@ REQUEST_WORDS = FUNCTION_WORDS | word_set(
     "find finding found search searching show give tell recommend suggest suggestion please "
     "thanks thank hello hi hey maybe perhaps really very quite rather also too as when where "
     "while there here how why what which these those anything something someone thing stuff kind "
-    "sort lot bit don't doesn't didn't won't can't isn't aren't let lets let's good best"
+    "sort lot bit don't doesn't didn't won't can't isn't aren't let lets let's good best "
+    "instead yes ok okay"
 )
 """Words that in a request say nothing of the thing that is asked for."""
 

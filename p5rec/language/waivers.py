@@ -46,7 +46,9 @@ def waiver_rules(attributes: Iterable[str], labels: Iterable[str]) -> list[Rule]
         rf"any\s+{what}(?:\s+{FINE}|(?=\s*(?:[,;.!?)]|$|please\b|and\b)))",
         rf"(?:the\s+)?{what}\s+{_MATTERS_NOT}",
         rf"{_NO_MATTER}\s+(?:the\s+)?{what}",
-        rf"(?P<what>{any_phrase(labels)})\s+(?:(?:is|are)\s+)?optional",
+        rf"(?:whether\s+(?:{_IT}(?:['’]?s|\s+is)\s+)?)?(?P<what>{any_phrase(labels)})"
+        r"\s+(?:(?:(?:is|are)\s+)?optional|or\s+not(?=\s*(?:[,;.!?)]|$|please\b))"
+        rf"|or\s+not\s+{_MATTERS_NOT})",
     )
     return [
         (re.compile(rf"(?<![\w'’-])(?:{pattern})(?!\w)", re.IGNORECASE), _waiver)

@@ -104,6 +104,9 @@ LIMITS = [
     (["coffee, not vegan", "vegan is fine"], []),
     (["coffee", "another brand", "any brand"], []),
     (["coffee", "cheaper", "any price"], []),
+    (["vegan coffee", "vegan or not"], []),
+    (["coffee, not vegan", "whether it's vegan or not doesn't matter"], []),
+    (["coffee under $5", "max $10 instead"], ["price at most 10.00"]),
     (["vegan coffee", "it doesn't have to be vegan"], []),
     (["coffee under $5, vegan", "it doesn't have to be under $5"], ["only: vegan"]),
     (["coffee under $20, vegan", "never mind the price"], ["only: vegan"]),
@@ -173,6 +176,8 @@ def test_several_are_left_out_or_liked_at_once() -> None:
     assert not set(answers[0][:2]) & set(answers[1])
     _, answers = talk("coffee", "I'd like it to be vegan", "nothing more expensive")
     assert answers[2][0] == answers[1][0] == answers[0][0]
+    _, answers = talk("coffee under $5", "max $15 instead")
+    assert answers[1][0] == "House Blend"
 
 
 def test_what_cannot_be_is_told() -> None:
@@ -180,6 +185,8 @@ def test_what_cannot_be_is_told() -> None:
     chat.ask("coffee")
     chat.ask("more like the ninth")
     assert told.notices[-1] == ["not understood: more like the ninth (the last list has 5 items)"]
+    chat.ask("Oatly is fine  too")
+    assert told.notices[-1] == ["not understood: Oatly is fine too"]
     chat.ask("start over. shirts, cheapish")
     assert told.notices[-1] == ["not understood: cheapish"]
 
@@ -279,6 +286,12 @@ FOLLOW_UPS = [
     ("not the first, second and 4th", [("without", (0, 1, 3))], ""),
     ("without the last three", [("without", (-3, -2, -1))], ""),
     ("more like the first two", [("like", (0, 1))], ""),
+    ("nothing like the first", [("without", (0,))], ""),
+    ("it isn't too expensive", [], "it isn't too expensive"),
+    ("the last one was too expensive", [("cheaper", (-1,))], ""),
+    ("less than the second", [("cheaper", (1,))], ""),
+    ("more", [("else", ())], ""),
+    ("more chips", [], "more chips"),
     ("not that one, it should be vegan", [("without", (0,))], ", it should be vegan"),
     ("forget that one", [("without", (0,))], ""),
     ("forget it", [("over", ())], ""),
