@@ -148,7 +148,7 @@ UNCLEAR = re.compile(
     rf"|(?<!\w)(?:{_UNDER}|{_MOST}|{_LEAST})\s+(?:\w+\s+){{1,3}}?(?:dollars?|bucks?|euros?)\b"
     rf"|(?<!\w)(?:{_UNDER}|{_OVER}|{_MOST}|{_LEAST})\s+[\d.,]*\d%?"
     rf"(?:\s*(?!(?:{any_word(ENDS_CLAUSE)})\b)[^\W\d_]+)?"
-    rf"|(?<![\w.,])(?:\d[\d.]*|{'|'.join(COUNTED)})(?:\s+out\s+of\s+\d+)?\+?[\s-]*stars?"
+    rf"|(?<![\w.,])(?:\d[\d.]*|(?:{'|'.join(COUNTED)})(?!\w))(?:\s+out\s+of\s+\d+)?\+?[\s-]*stars?"
     r"(?:\s+(?:or|and)\s+\w+)?\b"
     r"|(?<![\w.,])\d[\d.]*\s+out\s+of\s+\d+(?:\s+(?:or|and)\s+\w+)?\b",
     re.IGNORECASE,

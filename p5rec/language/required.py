@@ -135,7 +135,7 @@ class _Reader:
         first = self._said.word(begun)
         if not first or first in NO_ONLY or first[0].isdigit():
             return None
-        if GENERIC_WORDS.issuperset(phrase):
+        if phrase and GENERIC_WORDS.issuperset(phrase):
             return None
         if 0 < len(phrase) <= 3 and len(self._index.rows_with_all(phrase)):
             shown = self._said.quoted(begun, end)
