@@ -37,7 +37,7 @@ _VAGUE = re.compile(
 
 
 def read_request(text: str, shop: ShopWords) -> Request:
-    """Find the limits of a request; ``limits`` and ``required`` have the grammar.
+    """Find the limits of a request; ``limit_grammar`` and ``required`` have the grammar.
 
     A denied word that no item has, a bound on what the catalogue does not tell, and limits
     that contradict each other are reported as not understood.

@@ -105,7 +105,8 @@ class _Reader:
             requirement, end = self._values(at, size)
             if said.word(end) in ONLY and said.joined(end - 1) and not self._name_at(end + 1):
                 return _Found(at, end + 1, requirement)
-        if said.word(at) not in ONLY or said.word(at - 1) in NO_ONLY:
+        named = size > 1 and said.word(at) in ONLY  # "Only Natural" is a brand
+        if named or said.word(at) not in ONLY or said.word(at - 1) in NO_ONLY:
             return None
         return self._after_only(at, at + 1)
 

@@ -105,6 +105,13 @@ def test_a_maker_is_not_where_a_thing_comes_from() -> None:
     assert read_request("tea from home", known).describe() == ["brand: Home"]
 
 
+def test_a_brand_that_begins_with_only_limits_nothing_by_that() -> None:
+    table = pa.table({"item_id": ["a"], "title": ["Bar"], "brand": ["Only Natural"]})
+    known = ShopWords(Catalogue.from_table(table))
+    assert read_request("only natural oat bar", known).describe() == []
+    assert read_request("only natural only", known).describe() == ["brand: Only Natural"]
+
+
 def test_attributes_are_named_by_the_words_that_tell_them() -> None:
     columns = {"is_vegan": [True, False], "energy_calories": [90.0, 300.0], "made_year": [1, 2]}
     table = pa.table({"item_id": ["a", "b"], "title": ["Bar", "Tea"], **columns})
