@@ -18,6 +18,7 @@ from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.cold_items import lend
 from p5rec.decoding.companions import Companions
 from p5rec.decoding.filter_columns import rows_of
+from p5rec.decoding.history_index import LATER
 from p5rec.decoding.history_prior import HistoryPrior
 from p5rec.decoding.storage import copy_weights, pristine_base
 from p5rec.decoding.trie import Trie
@@ -175,5 +176,6 @@ def _grow_prior(old: HistoryPrior, new: HistoryPrior, before: Trie, trie: Trie) 
         new.get_buffer(f"log_share_{depth}").copy_(torch.from_numpy(of_nodes))
     for one, other in ((old.again, new.again), (old.near, new.near)):
         if one is not None and other is not None:
+            chosen = one.of_item[:, LATER.index("events")]
             other.of_item[:known] = one.of_item
-            other.of_item[known:] = one.of_item[one.of_item[:, 0].argmin()]
+            other.of_item[known:] = one.of_item[chosen.argmin()]

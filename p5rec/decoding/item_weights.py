@@ -15,6 +15,9 @@ START = -5.0
 LARGEST = 15.0
 """Log-weights are bounded, so that their exponentials stay in float32."""
 
+OF_ITEM = ("log-odds of coming back", "log popularity")
+"""What is known of an item beside its features."""
+
 
 class ItemWeights(nn.Module):
     """A small network from features of a (context, item) pair to the log of the item's weight.
@@ -37,7 +40,7 @@ class ItemWeights(nn.Module):
         """
         super().__init__()
         of_item = np.empty((0, 0), np.float32) if counts is None else _of_items(counts)
-        inputs = features + (0 if counts is None else 2)
+        inputs = features + (0 if counts is None else len(OF_ITEM))
         last = nn.Linear(width, 1)
         nn.init.zeros_(last.weight)
         nn.init.constant_(last.bias, START)
@@ -87,7 +90,11 @@ class ItemWeights(nn.Module):
 
 
 def _of_items(counts: ItemCounts) -> NDArray[np.float32]:
-    """How often each item was chosen, in how many sessions, in how many of them again."""
+    """How often each item was chosen, in how many sessions, in how many of them again.
+
+    What a user does later is taken off these, so they are those of
+    :data:`~p5rec.decoding.history_index.LATER`, in order.
+    """
     columns = [counts.chosen, counts.sessions, counts.again]
     return np.stack(columns, axis=1).astype(np.float32)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from p5rec.language.request_vocabulary import ENDS_CLAUSE, any_phrase, any_word
+from p5rec.language.request_vocabulary import ENDS_CLAUSE, NEGATED, any_phrase, any_word
 from p5rec.language.vocabulary import COUNTED, NUMBERS
 
 PRICE = "price"
@@ -32,7 +32,7 @@ _OTHERWISE = re.compile(
 )
 """Before a bare bound these make it one of age, size or number: "kids under 5"."""
 
-_NOT = r"(?:not|never|cannot|(?:do|does|ca|wo|should|must|would)(?:n['’]?t|\s+not))"
+_NOT = rf"(?:not|never|cannot|(?:do|does|ca|wo|should|must|would){NEGATED})"
 _VERBS = r"(?:\s+(?:want|wanna|like|need|have|to|it|them|spend|pay|cost|go|be|priced|any)){0,5}"
 _OVER = r"(?:over|above|more\s+than|more\s+expensive\s+than|pricier\s+than|higher\s+than|beyond)"
 _UNDER = (

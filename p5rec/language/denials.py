@@ -12,14 +12,20 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from p5rec.language.limits import Limit, Rule
-from p5rec.language.request_vocabulary import ENDS_CLAUSE, GENERIC_WORDS, any_phrase, any_word
+from p5rec.language.request_vocabulary import (
+    ENDS_CLAUSE,
+    GENERIC_WORDS,
+    NEGATED,
+    any_phrase,
+    any_word,
+)
 
-_NOT = r"(?:do|does|did|can|ca|wo|would|should)(?:n['’]?t|\s+not|not)"
+_NOT = rf"(?:do|does|did|can|ca|wo|would|should)(?:{NEGATED}|not)"
 _WANT = (
     r"(?:want|like|need|eat|drink|have|include|get|love|enjoy|show(?:\s+me)?|give(?:\s+me)?"
     r"|care\s+for|stand|recommend|suggest|offer(?:\s+me)?|use|buy)"
 )
-_BEING = r"(?:is|are|was|were)(?:n['’]?t|\s+not)"
+_BEING = rf"(?:is|are|was|were){NEGATED}"
 _OF = r"(?:from|by|with|containing|made\s+(?:by|of|with)|in)"
 _FROM = rf"(?:\s+(?:{_OF}|like))?"
 _BE = rf"(?:be{_FROM}|have|contain|include)"
@@ -53,7 +59,7 @@ _DENYING_EACH = (
     rf"nothing\s+(?:{_OF}|like|for)",
     rf"never(?:\s+{_WANT})?",
     rf"{_NOT}\s+want\s+(?:it|them|this)\s+to\s+{_BE}",
-    rf"(?:must|may|can|ca|could|should|would|wo|will)(?:n['’]?t|\s+not|not)\s+{_BE}",
+    rf"(?:must|may|can|ca|could|should|would|wo|will)(?:{NEGATED}|not)\s+{_BE}",
     rf"{_NOT}\s+{_WANT}",
     r"not\s+(?:from|by)",
     *_LEAVING_OUT,

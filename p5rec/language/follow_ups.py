@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from p5rec.language.request_vocabulary import NEGATED
 from p5rec.language.vocabulary import COUNTED
 
 Kind = Literal[
@@ -74,7 +75,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
         "without",
         r"(?:but\s+)?(?:not(?:\s+(?:like|similar\s+to))?|nothing\s+like|no\s+to|anything\s+but"
         r"|except(?:\s+for)?|without|drop|remove|skip|forget"
-        rf"|i\s+(?:already\s+)?have|i\s+do(?:n['’]?t|\s+not)\s+(?:want|like))\s+{_ITEM}",
+        rf"|i\s+(?:already\s+)?have|i\s+do{NEGATED}\s+(?:want|like))\s+{_ITEM}",
     ),
     (
         "like",

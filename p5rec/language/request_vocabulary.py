@@ -91,6 +91,10 @@ CLAUSE_STOPS = word_set(f"{ENDS_CLAUSE} less more to")
 """Those before which a phrase that names something ends."""
 
 
+NEGATED = r"(?:n['’]?t|\s+not)"
+"""What after "do", "is" and the like denies them."""
+
+
 def any_phrase(phrases: Iterable[str]) -> str:
     """A pattern of one of some phrases, the longest first; of nothing if there are none."""
     return "|".join(map(re.escape, sorted(phrases, key=len, reverse=True))) or "(?!)"

@@ -117,7 +117,7 @@ class _Reader:
             return None
         begun = at + 1 + generic
         begun += self._said.word(begun) == "else"
-        size = next((n for n in (2, 1) if tuple(self._said.words[begun : begun + n]) in EXCEPT), 0)
+        size = next((n for n in (2, 1) if self._said.phrase(begun, begun + n) in EXCEPT), 0)
         return self._after_only(at, begun + size) if size else None
 
     def _after_only(self, at: int, begun: int) -> _Found | None:
@@ -125,7 +125,7 @@ class _Reader:
             begun += 1
         size = self._name_at(begun)
         end = self._said.clause_end(begun)
-        phrase = tuple(self._said.words[begun:end])
+        phrase = self._said.phrase(begun, end)
         longer = size < len(phrase) <= 3 and len(self._index.rows_with_phrase(phrase))
         if size and not longer:
             requirement, named = self._values(begun, size)
@@ -147,11 +147,11 @@ class _Reader:
         """``brand X``, ``X brand``; the same with any other text attribute, and ``category``."""
         names = self._attributes.attribute_names
         for size in range(min(3, len(self._said.words) - at), 0, -1):
-            attribute = names.get(tuple(self._said.words[at : at + size]))
+            attribute = names.get(self._said.phrase(at, at + size))
             if attribute is not None:
                 return self._after_name(at, at + size, attribute)
         size = self._name_at(at)
-        known = self._attributes.names.of.get(tuple(self._said.words[at : at + size]), ())
+        known = self._attributes.names.of.get(self._said.phrase(at, at + size), ())
         for attribute in dict.fromkeys(name for name, _ in known):
             requirement, end = self._values(at, size, attribute)
             if names.get((self._said.word(end),)) == attribute and self._said.joined(end - 1):
@@ -201,12 +201,12 @@ class _Reader:
         choices: list[tuple[str, ...]] = []
         end = at
         while (size := self._label_at(end)) > 0:
-            choices.append(tuple(self._said.words[end : end + size]))
+            choices.append(self._said.phrase(end, end + size))
             end += size
             if self._said.word(end) != "or" or not self._label_at(end + 1):
                 break
             end += 1
-        if not choices or tuple(self._said.words[end : end + 2]) == ("or", "not"):
+        if not choices or self._said.phrase(end, end + 2) == ("or", "not"):
             return None
         truths = self._attributes.truth_names
         values: list[Expression] = [Holds(truths[one]) for one in choices if one in truths]
@@ -219,7 +219,7 @@ class _Reader:
     def _label_at(self, at: int) -> int:
         """How many words from ``at`` on are a label."""
         for size in range(min(4, len(self._said.words) - at), 0, -1):
-            if tuple(self._said.words[at : at + size]) in self._attributes.truth_names:
+            if self._said.phrase(at, at + size) in self._attributes.truth_names:
                 return size
         if (
             self._said.word(at) in FREE_OF
@@ -254,7 +254,7 @@ class _Reader:
 
     def _values(self, at: int, size: int, attribute: str | None = None) -> tuple[Requirement, int]:
         """The requirement of a name and of those joined to it by ``or``; where it ends."""
-        own = self._attributes.names.of[tuple(self._said.words[at : at + size])]
+        own = self._attributes.names.of[self._said.phrase(at, at + size)]
         chosen = attribute or _preferred([name for name, _ in own])
         shown: list[str] = []
         conditions: list[Expression] = []
@@ -279,7 +279,7 @@ class _Reader:
         """How many words from ``at`` on are a value of the attribute (of any), at most."""
         names = self._attributes.names
         for size in range(min(names.longest, len(self._said.words) - at), 0, -1):
-            known = names.of.get(tuple(self._said.words[at : at + size]), ())
+            known = names.of.get(self._said.phrase(at, at + size), ())
             if any(attribute in (None, name) for name, _ in known):
                 return size
         return 0

@@ -30,6 +30,10 @@ class SaidWords:
         """The comparable word of a place; "" outside of the text."""
         return self.words[at] if 0 <= at < len(self.words) else ""
 
+    def phrase(self, start: int, end: int) -> tuple[str, ...]:
+        """The comparable words of some tokens."""
+        return tuple(self.words[start:end])
+
     def quoted(self, start: int, end: int) -> str:
         """The text of some tokens as written."""
         return " ".join(self._text[self._tokens[start].start : self._tokens[end - 1].end].split())

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterable
 
 from p5rec.language.limits import Limit, Rule
-from p5rec.language.request_vocabulary import any_phrase
+from p5rec.language.request_vocabulary import NEGATED, any_phrase
 
-_NOT = r"(?:do|does|did)(?:n['’]?t|\s+not|nt)"
+_NOT = rf"(?:do|does|did){NEGATED}"
 _IT = r"(?:it|them|this|that|these|those)"
 _NEED_NOT = (
     rf"(?:{_NOT}\s+(?:have|need)(?:\s+(?:for\s+)?{_IT})?\s+to\s+be"
-    rf"|need(?:\s+not|n['’]?t)\s+be|no\s+need\s+(?:for\s+{_IT}\s+)?(?:to\s+be|for\s+it\s+to\s+be)"
+    rf"|need{NEGATED}\s+be|no\s+need\s+(?:for\s+{_IT}\s+)?(?:to\s+be|for\s+it\s+to\s+be)"
     r"|not\s+necessarily)"
 )
 _CLAUSE = r"(?:(?!\s(?:and|but|please|so|because|if|though)\b|[.](?:\s|$))[^,;!?()\n])+"
@@ -26,7 +26,7 @@ FINE = (
 """What says that something may be."""
 _MATTERS_NOT = (
     rf"(?:{_NOT}\s+matter|is\s+(?:no|not\s+an?)\s+(?:issue|object|problem)"
-    r"|is(?:n['’]?t|\s+not)\s+important)"
+    rf"|is{NEGATED}\s+important)"
 )
 _NO_MATTER = (
     rf"(?:never\s*mind|regardless\s+of|no\s+matter|forget(?:\s+about)?"
