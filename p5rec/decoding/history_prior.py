@@ -175,8 +175,7 @@ class HistoryPrior(nn.Module):
         at = torch.searchsorted(keys, wanted)
         known = torch.cat([keys, keys.new_full((1,), -1)])[at] == wanted
         own = torch.where(known, torch.cat([mass, mass.new_zeros(1)])[at], 0.0)
-        share = self._log_share(len(self.n_nodes) - 1)[leaves].exp()
-        return torch.log(share + own) - torch.log1p(total[context])
+        return torch.log(self.item_shares[leaves] + own) - torch.log1p(total[context])
 
     def item_probs(self, features: HistoryFeatures) -> Tensor:
         """The probability of every item by the masses alone, in the order of the leaves.
@@ -185,12 +184,20 @@ class HistoryPrior(nn.Module):
 
         :return: ``float[C, N]``.
         """
-        keys = torch.from_numpy(features.keys[-1]).to(self.history.device)
-        mass = self._item_masses(features)
-        share = self._log_share(len(self.n_nodes) - 1).exp()
-        flat = share.repeat(features.n_contexts).index_add(0, keys, mass)
-        items = flat.view(features.n_contexts, -1)
+        items = self.item_shares + self.item_masses(features)
         return items / items.sum(1, keepdim=True)
+
+    @property
+    def item_shares(self) -> Tensor:
+        """The recent share of the log of every item, in the order of the leaves: ``float[N]``."""
+        return self._log_share(len(self.n_nodes) - 1).exp()
+
+    def item_masses(self, features: HistoryFeatures) -> Tensor:
+        """What the networks make of every item beside its share: ``float[C, N]``."""
+        keys = torch.from_numpy(features.keys[-1]).to(self.history.device)
+        masses = self.history.new_zeros(features.n_contexts * self.n_nodes[-1])
+        masses = masses.index_add(0, keys, self._item_masses(features))
+        return masses.view(features.n_contexts, -1)
 
     def mixed_with(self, network: Tensor, features: HistoryFeatures) -> Tensor:
         """What a network and the masses make of every item together, ``float[C, N]``.

@@ -73,6 +73,11 @@ class ItemWeights(nn.Module):
         return weights.clamp(-2 * LARGEST, LARGEST)
 
     @torch.no_grad()
+    def add(self, more: float) -> None:
+        """Let all log-weights be higher by ``more``."""
+        self.layers[-1].get_parameter("bias").add_(more)
+
+    @torch.no_grad()
     def standardise(self, features: Tensor, items: Tensor, later: Tensor) -> None:
         """Take mean and spread of the inputs from a sample."""
         if len(items):

@@ -144,10 +144,12 @@ class Prior(_Section):
     ``events``, ``days``: rates of forgetting; ``popularity``: that of the events of all users, in
     days. ``width``: of the networks that weigh own items and
     their companions; 0 for none. ``companions``: at most so many of each item, from co-occurrence
-    in the training events; 0 for none. ``trust``: what the network's logits are multiplied with
-    before the prior is added to them, at first: learned, a number a level, or, where the prior
-    learns by itself, chosen on validation; without it they count whole. ``joint``: a prior that has
-    steps of its own learns from the steps of ``next_item`` as well, and these learn the trust.
+    in the training events; 0 for none. ``newcomers``: where a share ``s`` of the items is new and
+    nobody has chosen them yet, they may cost the others ``newcomers * s`` of their hits.
+    ``trust``: what the network's logits are multiplied with before the prior is added to them, at
+    first: learned, a number a level, or, where the prior learns by itself, chosen on validation;
+    without it they count whole. ``joint``: a prior that has steps of its own learns from the steps
+    of ``next_item`` as well, and these learn the trust.
     """
 
     enabled: bool = True
@@ -156,6 +158,7 @@ class Prior(_Section):
     popularity: PositiveFloat = 60
     width: NonNegativeInt = 32
     companions: NonNegativeInt = 0
+    newcomers: NonNegativeFloat = 0.4
     trust: PositiveFloat | None = None
     joint: bool = False
 

@@ -38,6 +38,7 @@ from p5rec.training.language_examples import (
     sentences_to_learn,
 )
 from p5rec.training.loop import Run, train
+from p5rec.training.newcomers import weigh_newcomers
 from p5rec.training.next_item import NextItemExamples
 from p5rec.training.objective import Objective
 from p5rec.training.prior_examples import PriorExamples
@@ -97,6 +98,7 @@ def fit_model(
         progress = train(run, bar, resume=resume)
         if recipe.prior_apart and run.validate is not None:
             choose_trust(model, run.validate)
+        _weigh_newcomers(untrained, fitting.seed)
     return model, progress
 
 
@@ -195,6 +197,14 @@ def _build(
             seed=fitting.seed,
             vectors=vectors,
         )
+
+
+def _weigh_newcomers(untrained: Untrained, seed: int) -> None:
+    prior, fitted = untrained.model.scorer.prior, untrained.cross_fitted
+    if prior is not None and fitted is not None:
+        cost = untrained.model.recipe.prior.newcomers
+        index = prior.index(untrained.histories, fitted)
+        weigh_newcomers(prior, index, untrained.histories, fitted, cost=cost, seed=seed)
 
 
 def _tasks(untrained: Untrained, fitting: Fitting) -> dict[Task, Examples]:
