@@ -158,7 +158,7 @@ class Prior(_Section):
     popularity: PositiveFloat = 60
     width: NonNegativeInt = 32
     companions: NonNegativeInt = 0
-    newcomers: NonNegativeFloat = 0.25
+    newcomers: NonNegativeFloat = 0.35
     trust: PositiveFloat | None = None
     joint: bool = False
 

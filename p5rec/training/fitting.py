@@ -98,7 +98,7 @@ def fit_model(
         progress = train(run, bar, resume=resume)
         if recipe.prior_apart and run.validate is not None:
             choose_trust(model, run.validate)
-        _weigh_newcomers(untrained, fitting.seed)
+        weigh_newcomers(model, _some(untrained.histories, recipe.training.validation_users))
     return model, progress
 
 
@@ -199,14 +199,6 @@ def _build(
         )
 
 
-def _weigh_newcomers(untrained: Untrained, seed: int) -> None:
-    prior, fitted = untrained.model.scorer.prior, untrained.cross_fitted
-    if prior is not None and fitted is not None:
-        cost = untrained.model.recipe.prior.newcomers
-        index = prior.index(untrained.histories, fitted)
-        weigh_newcomers(prior, index, untrained.histories, fitted, cost=cost, seed=seed)
-
-
 def _tasks(untrained: Untrained, fitting: Fitting) -> dict[Task, Examples]:
     model, histories = untrained.model, untrained.histories
     recipe, prior = model.recipe, model.scorer.prior
@@ -247,6 +239,11 @@ def _sample(index: HistoryIndex, histories: Histories) -> HistoryFeatures:
     rng = np.random.default_rng(0)
     users = rng.integers(len(histories), size=SAMPLED_CONTEXTS)
     return index.features(users, rng.integers(histories.lengths[users] + 1))
+
+
+def _some(histories: Histories, most: int) -> Histories:
+    """At most so many histories, drawn at random."""
+    return histories.take(np.random.default_rng(0).permutation(len(histories))[:most])
 
 
 def _heads(

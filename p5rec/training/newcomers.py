@@ -4,76 +4,82 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from p5rec.data.events import Histories
+from p5rec.decoding.alike_words import ItemWords
+from p5rec.decoding.assembled import AssembledModel
+from p5rec.decoding.cold_items import lend
 from p5rec.decoding.companions import CrossFitted
-from p5rec.decoding.history_index import HistoryIndex
 from p5rec.decoding.history_prior import HistoryPrior
 from p5rec.training.sessions import LIST
 
-USERS = 1000
-"""The moment after the last event of so many users is looked at."""
+SHARE = 0.05
+"""So many of the items are taken for new."""
 
-WEIGHTS = np.arange(-4, 4.01, 0.05)
+WEIGHTS = np.arange(-3, 3.01, 0.05)
 """What may be added to the log-weights of new items."""
 
 MOST_CELLS = 2**22
 """So many pairs of a user and an item are held at once."""
 
 
-@torch.no_grad()
-def weigh_newcomers(
-    prior: HistoryPrior,
-    index: HistoryIndex,
-    histories: Histories,
-    fitted: CrossFitted,
-    *,
-    cost: float,
-    seed: int,
-) -> None:
+def weigh_newcomers(model: AssembledModel, histories: Histories) -> None:
     """Let new items count for as much as the hits that they cost the others allow.
 
     A prior that has learnt gives them what is theirs, all together; but what single ones have is
-    guessed from words, and short lists suffer from it. Hits are those that the prior itself expects
-    of its lists, with the items in them that it was taught to take for new.
+    guessed from words, and short lists suffer from it. Hits are those that the model itself expects
+    of its lists, before and after some items drawn at random are taken for new; the recipe says how
+    many of them these may take (``prior.newcomers``).
 
-    :param index: of ``histories``, with the companions of ``fitted``.
-    :param cost: where a share ``s`` of all items is new, the others may lose ``cost * s`` of their
-        hits.
+    :param histories: whole ones, so that what comes next is what nothing was learnt of.
     """
-    lent = torch.from_numpy(np.stack([part.lent for part in fitted.without]))
-    new = lent[:, prior.item_of_leaf.cpu()].to(prior.item_of_leaf.device)
-    if prior.cold is None or not new.any():
+    prior, n_items = model.scorer.prior, len(model.catalogue)
+    new = np.random.default_rng(0).permutation(n_items)[: int(SHARE * n_items)]
+    if prior is None or prior.cold is None or not len(new):
         return
-    users = np.random.default_rng(seed).permutation(len(histories))[:USERS]
-    hits = []
-    for some in np.array_split(users, 1 + len(users) * new.shape[1] // MOST_CELLS):
-        features = index.features(some, histories.lengths[some])
-        masses = prior.item_masses(features)
-        own = torch.from_numpy(features.keys[-1][features.own[-1]]).to(masses.device)
-        taken_for_new = new[torch.from_numpy(fitted.part[some])]
-        # Nobody has had an item that is really new.
-        masses.view(-1)[own] *= ~taken_for_new.view(-1)[own]
-        hits.append(_hits(prior.item_shares, masses, taken_for_new))
-    without, *at_weights = torch.cat(hits).mean(0).tolist()
-    allowed = 1 - np.array(at_weights) / without <= cost * float(new.float().mean())
+    excluded = [new] * len(histories)
+    scores = model.ranker().search(histories, k=min(LIST, n_items), excluded=excluded).scores
+    listed, rivals = np.exp(scores), _as_new(prior, model, histories, new)
+    expected = listed.sum()
+    lost = [
+        1 - (listed * _kept(listed, rivals * np.exp(weight))).sum() / expected for weight in WEIGHTS
+    ]
+    allowed = np.array(lost) <= model.recipe.prior.newcomers * SHARE
     prior.cold.add(float(WEIGHTS[allowed].max(initial=WEIGHTS[0])))
 
 
-def _hits(shares: Tensor, masses: Tensor, new: Tensor) -> Tensor:
-    """How probable the known items of each list are, with no new ones and at each weight of these.
+@torch.no_grad()
+def _as_new(
+    prior: HistoryPrior, model: AssembledModel, histories: Histories, new: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """How likely the likeliest of ``new`` would be if nobody had chosen them.
 
-    :param new: which items are taken for new in each context, ``bool[C, N]``.
-    :return: ``float[C, 1 + len(WEIGHTS)]``.
+    They are taken beside a probability of one for all others, whatever all of them weigh.
+
+    :return: ``float64[U, LIST]``, descending.
     """
-    known = (masses + shares).masked_fill(new, 0)
-    total = known.sum(1, keepdim=True)
-    length = min(LIST, known.shape[1])
-    listed = (known / total).topk(length).values
-    rivals = (masses.masked_fill(~new, 0) / total).topk(length).values
-    raised = rivals[:, None] * torch.from_numpy(np.exp(WEIGHTS)).to(rivals)[:, None]
-    above = (raised[:, :, None] > listed[:, None, :, None]).sum(3)
-    kept = above + torch.arange(length, device=above.device) < length
-    after = (listed[:, None] * kept).sum(2)
-    return torch.cat([listed.sum(1, keepdim=True), after], dim=1)
+    assert prior.companions is not None
+    cold = prior.companions.lent.copy()
+    cold[new] = True
+    lent = lend(prior.companions, ItemWords(model.catalogue).nearest(np.flatnonzero(cold)), cold)
+    everyone = np.zeros(len(histories), dtype=np.int64)
+    index = prior.index(histories, CrossFitted(lent, (lent,), everyone))
+    leaves = prior.leaf_of_item[torch.from_numpy(new).to(prior.leaf_of_item.device)]
+    found = []
+    users = np.arange(len(histories))
+    for some in np.array_split(users, 1 + len(users) * len(cold) // MOST_CELLS):
+        features = index.features(some, histories.lengths[some])
+        masses = prior.item_masses(features)
+        others = (masses + prior.item_shares).sum(1) - masses[:, leaves].sum(1)
+        # Nobody has had an item that is really new.
+        masses.view(-1)[torch.from_numpy(features.keys[-1][features.own[-1]])] = 0
+        found.append((masses[:, leaves] / others[:, None]).topk(min(LIST, len(new))).values)
+    return torch.cat(found).double().cpu().numpy()
+
+
+def _kept(listed: NDArray[np.float64], rivals: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of each list's items, best first, stay in a list as long among rivals."""
+    above = (rivals[:, None, :] > listed[:, :, None]).sum(2)
+    kept: NDArray[np.bool_] = above + np.arange(listed.shape[1]) < listed.shape[1]
+    return kept

@@ -3,87 +3,110 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tiny_worlds import groceries, item_counts, random_histories, roughen
+from tiny_worlds import assembled, groceries, item_counts, random_histories, roughen, tiny_recipe
 
 from p5rec.decoding.alike_words import ItemWords
-from p5rec.decoding.cold_items import pretend_cold
+from p5rec.decoding.cold_items import lend
 from p5rec.decoding.companions import fit_companions
-from p5rec.decoding.history_index import Forgetting
 from p5rec.decoding.history_prior import HistoryPrior
-from p5rec.decoding.trie import Trie
+from p5rec.training import newcomers
 from p5rec.training.newcomers import WEIGHTS, weigh_newcomers
 
-N_ITEMS, LENGTH = 12, 10
+N_ITEMS = 12
+STEP = WEIGHTS[1] - WEIGHTS[0]
+
+
+@pytest.fixture(autouse=True)
+def many_new_ones(monkeypatch):
+    """Of twelve items, three are taken for new, and lists hold four."""
+    monkeypatch.setattr(newcomers, "SHARE", 0.25)
+    monkeypatch.setattr(newcomers, "LIST", 4)
 
 
 class World:
-    """A prior over the groceries with some of them taken for new, and users to look at."""
+    """A model of the groceries whose prior knows companions, and people to look at."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, cost):
         rng = np.random.default_rng(seed)
-        self.histories = random_histories(rng, users=8, n_items=N_ITEMS)
-        fitted = fit_companions(self.histories, N_ITEMS, width=6, parts=3, seed=seed)
-        nearest = ItemWords(groceries()).nearest(np.arange(N_ITEMS))
-        self.fitted = pretend_cold(fitted, nearest, np.zeros(N_ITEMS, dtype=bool), seed=seed)
-        trie = Trie.from_codes(rng.permutation(N_ITEMS)[:, None])
+        self.histories = random_histories(rng, users=20, n_items=N_ITEMS)
+        recipe = tiny_recipe("gpt2")
+        prior = recipe.prior.model_copy(update={"companions": 6, "newcomers": cost})
+        recipe = recipe.model_copy(update={"prior": prior})
+        self.model = assembled(recipe, groceries(), self.histories)
+        scorer = self.model.scorer
+        fitted = fit_companions(self.histories, N_ITEMS, width=6)
         counts = item_counts(np.bincount(self.histories.items, minlength=N_ITEMS))
-        forgetting = Forgetting(events=(1.0,), days=())
-        self.prior = HistoryPrior(trie, forgetting, counts, companions=self.fitted.everyone)
-        for network in (self.prior.near, self.prior.cold, self.prior.again):
+        forgetting = scorer.prior.forgetting
+        scorer.prior = HistoryPrior(scorer.trie, forgetting, counts, companions=fitted.everyone)
+        for network in (scorer.prior.near, scorer.prior.cold):
             roughen(network, rng)
-        self.index = self.prior.index(self.histories, self.fitted)
+        scorer.eval()
 
-    def weigh(self, cost):
+    @property
+    def bias(self):
+        return self.model.scorer.prior.cold.layers[-1].bias
+
+    def weigh(self):
         """What was added to the weights of new items."""
-        bias = self.prior.cold.layers[-1].bias
-        before = bias.item()
-        weigh_newcomers(self.prior, self.index, self.histories, self.fitted, cost=cost, seed=0)
-        return bias.item() - before
+        before = self.bias.item()
+        weigh_newcomers(self.model, self.histories)
+        return self.bias.item() - before
 
     @torch.no_grad()
     def lost(self, more):
-        """The share of expected hits that the others lose with ``more`` added to new items."""
-        prior, before, after = self.prior, 0.0, 0.0
-        for user, length in enumerate(self.histories.lengths.tolist()):
-            features = self.index.features(np.array([user]), np.array([length]))
-            masses = prior.item_masses(features)[0, prior.leaf_of_item].tolist()
-            shares = prior.item_shares[prior.leaf_of_item].tolist()
-            new = self.fitted.without[self.fitted.part[user]].lent.tolist()
-            known = [m + s for m, s, cold in zip(masses, shares, new, strict=True) if not cold]
-            own = self.histories.items[self.histories.slice(user)].tolist()
-            rivals = [
-                masses[item] * np.exp(more) for item in np.flatnonzero(new) if item not in own
-            ]
-            hits = sorted(known)[::-1][:LENGTH]
-            left = sorted([*((one, True) for one in known), *((one, False) for one in rivals)])
-            kept = [one for one, is_known in left[::-1][:LENGTH] if is_known]
-            before += sum(hits) / sum(known)
-            after += sum(kept) / sum(known)
-        return 1 - after / before
+        """What new items cost with so much ``more``, list by list."""
+        new = np.random.default_rng(0).permutation(N_ITEMS)[:3]
+        ranker = self.model.ranker()
+        excluded = [new] * len(self.histories)
+        listed = np.exp(ranker.search(self.histories, k=4, excluded=excluded).scores)
+        prior = self.model.scorer.prior
+        rivals = newcomers._as_new(prior, self.model, self.histories, new) * np.exp(more)
+        kept = 0.0
+        for own, others in zip(listed.tolist(), rivals.tolist(), strict=True):
+            both = sorted([*((p, True) for p in own), *((p, False) for p in others)])[::-1][:4]
+            kept += sum(p for p, known in both if known)
+        return 1 - kept / listed.sum()
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([0.02, 0.4, 1.0]))
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("cost", [0.02, 0.33, 1.0])
 def test_new_items_weigh_as_much_as_their_cost_allows(seed, cost):
-    world = World(seed)
-    allowed = cost * np.mean([part.lent for part in world.fitted.without])
-    added = world.weigh(cost)
-    step = WEIGHTS[1] - WEIGHTS[0]
-    assert world.lost(-step / 2) <= allowed or added == pytest.approx(WEIGHTS[0])
-    assert world.lost(1.5 * step) > allowed or added == pytest.approx(WEIGHTS[-1])
+    world = World(seed, cost)
+    added = world.weigh()
+    allowed = cost * newcomers.SHARE
+    assert world.lost(-STEP / 2) <= allowed or added == pytest.approx(WEIGHTS[0])
+    assert world.lost(1.5 * STEP) > allowed or added == pytest.approx(WEIGHTS[-1])
 
 
 def test_what_may_cost_more_weighs_more():
-    added = [World(3).weigh(cost) for cost in (0.0, 0.1, 0.4, 5.0)]
+    added = [World(3, cost).weigh() for cost in (0.0, 0.1, 0.4, 5.0)]
     assert added == sorted(added)
     assert added[0] < added[-1] == pytest.approx(WEIGHTS[-1])
 
 
-def test_where_nothing_was_taken_for_new_nothing_is_weighed():
-    world = World(0)
-    none = fit_companions(world.histories, N_ITEMS, width=6, parts=3)
-    world.fitted = none
-    world.index = world.prior.index(world.histories, none)
-    assert world.weigh(0.0) == 0
+@torch.no_grad()
+def test_items_taken_for_new_are_as_likely_as_new_ones():
+    world = World(1, 0.33)
+    prior, new = world.model.scorer.prior, np.array([2, 7])
+    found = newcomers._as_new(prior, world.model, world.histories, new)
+    cold = np.isin(np.arange(N_ITEMS), new)
+    alike = ItemWords(groceries()).nearest(new)
+    prior.companions = lend(prior.companions, alike, cold)
+    leaves = prior.leaf_of_item[new]
+    checked = 0
+    for user, length in enumerate(world.histories.lengths.tolist()):
+        if np.isin(new, world.histories.items[world.histories.slice(user)]).any():
+            continue
+        features = prior.index(world.histories).features(np.array([user]), np.array([length]))
+        masses = prior.item_masses(features)[0]
+        others = masses.sum() - masses[leaves].sum() + prior.item_shares.sum()
+        likely = masses[leaves] / others
+        assert found[user].tolist() == pytest.approx(sorted(likely.tolist())[::-1], abs=1e-6)
+        checked += 1
+    assert checked >= 3
+
+
+def test_without_companions_nothing_is_weighed():
+    world = World(0, 0.33)
+    world.model.scorer.prior = None
+    weigh_newcomers(world.model, world.histories)
