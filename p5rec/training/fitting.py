@@ -98,7 +98,8 @@ def fit_model(
         progress = train(run, bar, resume=resume)
         if recipe.prior_apart and run.validate is not None:
             choose_trust(model, run.validate)
-        weigh_newcomers(model, _some(untrained.histories, recipe.training.validation_users))
+        if fitting.source is None:  # of another shop's items nearly all are new
+            weigh_newcomers(model, _some(untrained.histories, recipe.training.validation_users))
     return model, progress
 
 

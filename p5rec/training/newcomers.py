@@ -34,12 +34,15 @@ def weigh_newcomers(model: AssembledModel, histories: Histories) -> None:
 
     :param histories: whole ones, so that what comes next is what nothing was learnt of.
     """
-    prior, n_items = model.scorer.prior, len(model.catalogue)
-    new = np.random.default_rng(0).permutation(n_items)[: int(SHARE * n_items)]
-    if prior is None or prior.cold is None or not len(new):
+    prior = model.scorer.prior
+    if prior is None or prior.cold is None or prior.companions is None:
         return
-    excluded = [new] * len(histories)
-    scores = model.ranker().search(histories, k=min(LIST, n_items), excluded=excluded).scores
+    chosen = np.flatnonzero(~prior.companions.lent)
+    new = np.random.default_rng(0).permutation(chosen)[: int(SHARE * len(chosen))]
+    if not len(new):
+        return
+    k = min(LIST, len(model.catalogue))
+    scores = model.ranker().search(histories, k=k, excluded=[new] * len(histories)).scores
     listed, rivals = np.exp(scores), _as_new(prior, model, histories, new)
     expected = listed.sum()
     lost = [
