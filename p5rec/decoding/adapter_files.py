@@ -30,8 +30,8 @@ from p5rec.prompting.templates import TemplateSet, load_templates
 KIND = "adapter"
 WEIGHTS = "adapter.safetensors"
 CARD = "README.md"
-_SPREAD = ("mean", "scale")
-"""What the history prior's networks take from a sample of the training events."""
+_SETTLED = ("mean", "scale", "lending")
+"""What the history prior takes from a sample of the training events, or at the end of a fit."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _learnt(model: AssembledModel) -> dict[str, Tensor]:
     found |= {
         name: value
         for name, value in scorer.named_buffers()
-        if name.startswith("prior.") and name.rsplit(".", 1)[-1] in _SPREAD
+        if name.startswith("prior.") and name.rsplit(".", 1)[-1] in _SETTLED
     }
     return {name: value.detach() for name, value in found.items()}
 

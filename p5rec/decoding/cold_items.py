@@ -16,6 +16,9 @@ BoolArray = NDArray[np.bool_]
 REACHED_FROM = 60
 """A cold item becomes a companion of at most so many items."""
 
+LIKEST = 4
+"""With this power of the likeness of words a cold item goes by the items that it is like."""
+
 PRETENDED = 0.1
 """So many of all items are taken for cold in each part of the training events."""
 
@@ -34,8 +37,7 @@ def lend(companions: Companions, alike: csr_matrix, cold: BoolArray) -> Companio
     """
     alike = (diags(cold.astype(np.float32)) @ alike).tocsr()
     lenders = (alike @ diags((~cold).astype(np.float32))).tocsr()
-    total = np.asarray(lenders.sum(axis=1)).ravel()
-    share = (diags(1 / np.maximum(total, 1e-9)) @ lenders).tocsr()
+    share = _shares(lenders)
     source = np.repeat(np.arange(len(cold)), np.diff(companions.offsets))
     known = ~cold[companions.items]
     first, second = source[known], companions.items[known].astype(np.int64)
@@ -55,6 +57,7 @@ def lend(companions: Companions, alike: csr_matrix, cold: BoolArray) -> Companio
         second[order].astype(np.int32),
         values[order],
         cold,
+        _shares(lenders.power(LIKEST)),
     )
 
 
@@ -77,6 +80,12 @@ def pretend_cold(
         cold[chosen] = True
         without.append(lend(own, alike, cold))
     return replace(fitted, everyone=lend(fitted.everyone, alike, never), without=tuple(without))
+
+
+def _shares(matrix: csr_matrix) -> csr_matrix:
+    """Rows that add up to one, or are empty."""
+    total = np.asarray(matrix.sum(axis=1)).ravel()
+    return (diags(1 / np.maximum(total, 1e-9)) @ matrix).tocsr().astype(np.float32)
 
 
 def _lent(

@@ -40,13 +40,15 @@ class Companions:
 
     ``items``: ``int32[P]``, catalogue rows, ascending within an item; ``values``:
     ``float32[P, len(KINDS)]``. ``lent``: of each item whether it is cold, so that what is said of
-    it as a companion was lent by items like it, ``bool[N]``.
+    it as a companion was lent by items like it, ``bool[N]``. ``lenders``: these items, of each cold
+    one their shares, ``float[N, N]``.
     """
 
     offsets: IntArray
     items: NDArray[np.int32]
     values: FloatArray
     lent: NDArray[np.bool_]
+    lenders: csr_matrix
 
     @classmethod
     def none(cls, n_items: int) -> Companions:
@@ -56,6 +58,7 @@ class Companions:
             np.empty(0, dtype=np.int32),
             np.empty((0, len(KINDS)), dtype=np.float32),
             np.zeros(n_items, dtype=bool),
+            csr_matrix((n_items, n_items), dtype=np.float32),
         )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -65,14 +68,23 @@ class Companions:
             "items": self.items,
             "values": self.values,
             "lent": self.lent,
+            "lender_offsets": self.lenders.indptr,
+            "lender_items": self.lenders.indices,
+            "lender_shares": self.lenders.data,
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Companions:
         """The reverse of :meth:`to_arrays`."""
-        nothing = np.zeros(len(arrays["offsets"]) - 1, dtype=bool)
-        lent = arrays.get("lent", nothing)  # bundles of before do not tell
-        return cls(arrays["offsets"], arrays["items"], arrays["values"], lent)
+        of_items = len(arrays["lent"])
+        lenders = arrays["lender_shares"], arrays["lender_items"], arrays["lender_offsets"]
+        return cls(
+            arrays["offsets"],
+            arrays["items"],
+            arrays["values"],
+            arrays["lent"],
+            csr_matrix(lenders, shape=(of_items, of_items)),
+        )
 
 
 @dataclass(frozen=True)
@@ -170,6 +182,7 @@ class _Pairs:
             second.astype(np.int32),
             np.maximum(values, 0),
             np.zeros(n_items, dtype=bool),
+            csr_matrix((n_items, n_items), dtype=np.float32),
         )
 
 

@@ -12,7 +12,7 @@ from p5rec.data.arrays import ragged
 from p5rec.data.events import Histories
 from p5rec.decoding.companions import Companions
 from p5rec.decoding.habits import Habits, Past
-from p5rec.decoding.nearness import REACH, Recent, beside_histories, near_items
+from p5rec.decoding.nearness import LENT, REACH, Recent, beside_histories, near_items
 from p5rec.decoding.trie import Trie
 
 IntArray = NDArray[np.int64]
@@ -61,6 +61,21 @@ class Forgetting:
 
 
 @dataclass(frozen=True)
+class Lenders:
+    """What the cold items among near ones are like: known items, and how much of them.
+
+    Entry ``e`` says that the ``pair[e]``-th near pair of a cold item is like ``leaf[e]`` to a share
+    of ``share[e]``; ``cell[e]`` is which pair of the last depth has that leaf in the same context,
+    or their number where none has.
+    """
+
+    pair: IntArray
+    cell: IntArray
+    leaf: IntArray
+    share: FloatArray
+
+
+@dataclass(frozen=True)
 class HistoryFeatures:
     """Sparse features of (context, node) pairs; a context is one history at one moment.
 
@@ -71,6 +86,7 @@ class HistoryFeatures:
     last depth, whose nodes are items, ``habits`` has the :data:`~p5rec.decoding.habits.HABITS` of
     the own pairs, ``near`` tells which pairs are companions of recent events, and ``nearness`` has
     the :data:`~p5rec.decoding.nearness.NEARNESS` of these. ``later`` has the :data:`LATER` of all.
+    ``lenders`` tells what the cold ones of ``near`` are like, if that was asked for.
     """
 
     n_contexts: int
@@ -82,12 +98,14 @@ class HistoryFeatures:
     near: IntArray
     nearness: FloatArray
     later: FloatArray
+    lenders: Lenders
 
 
 class HistoryIndex:
     """Prepares histories once, so that features at any moment of them are quick to get.
 
     :param companions: of items, one or more; ``part`` says which of them each user gets.
+    :param lending: whether features tell what cold items are like.
     """
 
     def __init__(
@@ -98,7 +116,9 @@ class HistoryIndex:
         *,
         companions: Sequence[Companions] = (),
         part: IntArray | None = None,
+        lending: bool = False,
     ) -> None:
+        self._lending = lending
         self._trie = trie
         self._forgetting = forgetting
         self._companions = companions
@@ -155,6 +175,7 @@ class HistoryIndex:
             near=np.searchsorted(cells, near),
             nearness=nearness,
             later=self._later(users, past, cells),
+            lenders=self._lenders(users, near[nearness[:, LENT] > 0], cells),
         )
 
     def _later(self, users: IntArray, past: Past, cells: IntArray) -> FloatArray:
@@ -168,6 +189,29 @@ class HistoryIndex:
         known = np.append(cells, -1)[at] == key
         later[at[known]] = left[some[known]]
         return later
+
+    def _lenders(self, users: IntArray, cold: IntArray, cells: IntArray) -> Lenders:
+        """What the cold items of some cells are like."""
+        context, leaf = np.divmod(cold, self._trie.n_items)
+        item, part = self._trie.item_of_leaf[leaf], self._part[users[context]]
+        pair, lender, share = [], [], []
+        for number, companions in enumerate(self._companions if self._lending else ()):
+            mine = np.flatnonzero(part == number)
+            lenders = companions.lenders
+            start = lenders.indptr[item[mine]].astype(np.int64)
+            size = lenders.indptr[item[mine] + 1] - start
+            entry = ragged(start, size)
+            pair.append(np.repeat(mine, size))
+            lender.append(lenders.indices[entry])
+            share.append(lenders.data[entry])
+        pairs = np.concatenate([np.empty(0, dtype=np.int64), *pair])
+        rows = np.concatenate([np.empty(0, dtype=np.int64), *lender])
+        leaves = self._trie.leaf_of_item[rows].astype(np.int64)
+        key = context[pairs] * self._trie.n_items + leaves
+        at = np.searchsorted(cells, key)
+        at[np.append(cells, -1)[at] != key] = len(cells)
+        shares = np.concatenate([np.empty(0, dtype=np.float32), *share])
+        return Lenders(pairs, at, leaves, shares)
 
     def _near(self, users: IntArray, ends: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
         """The companions of each context's newest events, part by part of the users."""

@@ -107,6 +107,7 @@ class HistoryPrior(nn.Module):
             if companions is not None:
                 self.near = ItemWeights(counts, features=len(NEARNESS), width=width)
                 self.cold = ItemWeights(None, features=len(NEARNESS), width=width)
+                self.register_buffer("lending", torch.tensor(0.0))
         item_of_leaf = torch.from_numpy(np.asarray(trie.item_of_leaf, dtype=np.int64))
         self.register_buffer("item_of_leaf", item_of_leaf, persistent=False)
         leaf_of_item = torch.from_numpy(np.asarray(trie.leaf_of_item, dtype=np.int64))
@@ -115,6 +116,9 @@ class HistoryPrior(nn.Module):
         self.register_buffer("lent", torch.from_numpy(lent)[item_of_leaf], persistent=False)
         self._trie = trie
 
+    lending: Tensor
+    """How far what an item weighs that nobody has chosen goes by the items that it is like: not at
+    all while the prior learns, so that two guesses are made apart, of which 1 is the second."""
     item_of_leaf: Tensor
     leaf_of_item: Tensor
     lent: Tensor
@@ -129,7 +133,12 @@ class HistoryPrior(nn.Module):
         else:
             companions, part = () if self.companions is None else (self.companions,), None
         return HistoryIndex(
-            histories, self._trie, self.forgetting, companions=companions, part=part
+            histories,
+            self._trie,
+            self.forgetting,
+            companions=companions,
+            part=part,
+            lending=self.cold is not None and bool(self.lending > 0),
         )
 
     def contexts(self, features: HistoryFeatures) -> HistoryContexts:
@@ -282,5 +291,22 @@ class HistoryPrior(nn.Module):
         """The mass of the item of each pair at the last depth."""
         mass = self.history.new_full((len(features.keys[-1]),), LEAST)
         for network, pairs, inputs in self._weighed(features):
-            mass = mass.index_add(0, pairs, network(*inputs).exp())
+            weights = network(*inputs)
+            if network is self.cold and self.lending > 0:
+                lent = self._lent(features, mass, weights)
+                weights = weights + self.lending * (lent - weights)
+            mass = mass.index_add(0, pairs, weights.exp())
         return mass
+
+    def _lent(self, features: HistoryFeatures, mass: Tensor, weights: Tensor) -> Tensor:
+        """The log of what the items weigh that each cold one is like, on average.
+
+        :param mass: of each pair of the last depth that is known.
+        :param weights: stay, where an item is like none.
+        """
+        lenders, device = features.lenders, mass.device
+        cell, leaf = (torch.from_numpy(at).to(device) for at in (lenders.cell, lenders.leaf))
+        known = torch.cat([mass, mass.new_zeros(1)])[cell] + self.item_shares[leaf]
+        share, pair = (torch.from_numpy(at).to(device) for at in (lenders.share, lenders.pair))
+        total = torch.zeros_like(weights).index_add(0, pair, share * known)
+        return torch.where(total > 0, total.clamp_min(LEAST).log(), weights)

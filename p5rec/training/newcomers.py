@@ -17,8 +17,11 @@ from p5rec.training.sessions import LIST
 SHARE = 0.05
 """So many of the items are taken for new."""
 
+LENDING = 0.25
+"""So far an item that nobody has chosen goes by the items that it is like."""
+
 WEIGHTS = np.arange(-3, 3.01, 0.05)
-"""What may be added to the log-weights of new items."""
+"""What may be added to the logarithms of what new items weigh."""
 
 MOST_CELLS = 2**22
 """So many pairs of a user and an item are held at once."""
@@ -28,9 +31,10 @@ def weigh_newcomers(model: AssembledModel, histories: Histories) -> None:
     """Let new items count for as much as the hits that they cost the others allow.
 
     A prior that has learnt gives them what is theirs, all together; but what single ones have is
-    guessed from words, and short lists suffer from it. Hits are those that the model itself expects
-    of its lists, before and after some items drawn at random are taken for new; the recipe says how
-    many of them these may take (``prior.newcomers``).
+    guessed from words, and short lists suffer from it. So two guesses are joined: what the prior
+    has learnt, and what it makes of the items that a new one is like. Hits are those that the model
+    itself expects of its lists, before and after some items drawn at random are taken for new; the
+    recipe says how many of them these may take (``prior.newcomers``).
 
     :param histories: whole ones, so that what comes next is what nothing was learnt of.
     """
@@ -41,6 +45,7 @@ def weigh_newcomers(model: AssembledModel, histories: Histories) -> None:
     new = np.random.default_rng(0).permutation(chosen)[: int(SHARE * len(chosen))]
     if not len(new):
         return
+    prior.lending.fill_(LENDING)
     k = min(LIST, len(model.catalogue))
     scores = model.ranker().search(histories, k=k, excluded=[new] * len(histories)).scores
     listed, rivals = np.exp(scores), _as_new(prior, model, histories, new)
@@ -49,7 +54,8 @@ def weigh_newcomers(model: AssembledModel, histories: Histories) -> None:
         1 - (listed * _kept(listed, rivals * np.exp(weight))).sum() / expected for weight in WEIGHTS
     ]
     allowed = np.array(lost) <= model.recipe.prior.newcomers * SHARE
-    prior.cold.add(float(WEIGHTS[allowed].max(initial=WEIGHTS[0])))
+    # What its own network says of an item is not all that the item weighs.
+    prior.cold.add(float(WEIGHTS[allowed].max(initial=WEIGHTS[0])) / (1 - LENDING))
 
 
 @torch.no_grad()

@@ -53,6 +53,7 @@ def made_of(n_items, pairs):
         np.array([other for _, other in keys], dtype=np.int32),
         values,
         np.zeros(n_items, dtype=bool),
+        csr_matrix((n_items, n_items), dtype=np.float32),
     )
 
 
@@ -204,3 +205,40 @@ def test_new_items_are_lent_companions_and_keep_them_when_saved(shop, tmp_path):
     assert one.items.tolist() == other.items.tolist()
     twice = grow(again, Catalogue.from_table(pa.table({"item_id": ["n9"], "title": ["oat milk"]})))
     assert twice.scorer.prior.companions.lent.tolist() == [False] * 12 + [True] * 4
+
+
+@torch.no_grad()
+def test_a_cold_item_goes_by_the_items_that_it_is_like(shop):
+    """Wholly, it weighs what those do, in shares of how alike they are."""
+    prior = grow(shop, Catalogue.from_table(NEW)).scorer.prior
+    histories, users, ends = histories_of([[3, 4], [1, 7]]), np.arange(2), np.array([2, 2])
+    lenders = torch.from_numpy(prior.companions.lenders.toarray())
+    assert lenders.sum(1).tolist() == pytest.approx([0] * 12 + [1] * 3)
+    found = {}
+    for lending in (0.0, 0.5, 1.0):
+        prior.lending.fill_(lending)
+        features = prior.index(histories).features(users, ends)
+        found[lending] = prior.item_masses(features)[:, prior.leaf_of_item]
+    known = found[0.0][:, :12] + prior.item_shares[prior.leaf_of_item[:12]]
+    near = found[0.0][:, 12:] > 1e-9
+    assert near.sum() >= 3
+    expected = known @ lenders[12:, :12].T
+    assert found[1.0][:, 12:][near].tolist() == pytest.approx(expected[near].tolist(), rel=1e-4)
+    both = (found[0.0] * found[1.0]).sqrt()
+    assert found[0.5][:, 12:][near].tolist() == pytest.approx(both[:, 12:][near].tolist(), rel=1e-4)
+    assert torch.equal(found[1.0][:, :12], found[0.0][:, :12])
+
+
+@torch.no_grad()
+def test_an_item_that_is_like_none_goes_by_nobody():
+    alike = csr_matrix(np.array([[0, 0.5, 0], [0.5, 0, 0.1], [0, 0.1, 0]]))
+    companions = lend(Companions.none(3), alike, np.ones(3, dtype=bool))
+    trie = Trie.from_codes(np.arange(3)[:, None])
+    counts = item_counts(np.zeros(3, dtype=int))
+    prior = HistoryPrior(trie, Forgetting((1.0,), ()), counts, companions=companions)
+    masses = []
+    for lending in (0.0, 0.25):
+        prior.lending.fill_(lending)
+        features = prior.index(histories_of([[0]])).features(np.array([0]), np.array([1]))
+        masses.append(prior.item_masses(features))
+    assert torch.equal(*masses)

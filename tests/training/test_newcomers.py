@@ -47,10 +47,10 @@ class World:
         return self.model.scorer.prior.cold.layers[-1].bias
 
     def weigh(self):
-        """What was added to the weights of new items."""
+        """What was added to the logarithms of what new items weigh."""
         before = self.bias.item()
         weigh_newcomers(self.model, self.histories)
-        return self.bias.item() - before
+        return (self.bias.item() - before) * (1 - newcomers.LENDING)
 
     @torch.no_grad()
     def lost(self, more):
@@ -87,6 +87,7 @@ def test_what_may_cost_more_weighs_more():
 @torch.no_grad()
 def test_items_taken_for_new_are_as_likely_as_new_ones():
     world = World(1, 0.33)
+    world.model.scorer.prior.lending.fill_(newcomers.LENDING)
     prior, new = world.model.scorer.prior, np.array([2, 7])
     found = newcomers._as_new(prior, world.model, world.histories, new)
     cold = np.isin(np.arange(N_ITEMS), new)
