@@ -106,7 +106,15 @@ def load_model(path: Path) -> tuple[AssembledModel, dict[str, Any]]:
 
 
 def _companions(path: Path) -> Companions | None:
-    return Companions.from_arrays(load_arrays(path)) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return Companions.from_arrays(load_arrays(path))
+    except KeyError as missing:
+        raise BundleError(
+            f"{path} was written by an earlier version: it lacks {missing}. "
+            "Fit again with this version of p5rec."
+        ) from missing
 
 
 def pristine_base(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> BaseModel:

@@ -32,6 +32,7 @@ from p5rec.decoding.item_weights import ItemWeights
 from p5rec.decoding.nearness import LENT, NEARNESS
 from p5rec.decoding.storage import load_model, save_model
 from p5rec.decoding.trie import Trie
+from p5rec.errors import BundleError
 
 
 def table_of(companions):
@@ -242,3 +243,15 @@ def test_an_item_that_is_like_none_goes_by_nobody():
         features = prior.index(histories_of([[0]])).features(np.array([0]), np.array([1]))
         masses.append(prior.item_masses(features))
     assert torch.equal(*masses)
+
+
+def test_a_bundle_that_tells_less_of_companions_is_refused_by_name(shop, tmp_path, monkeypatch):
+    whole = Companions.to_arrays
+    monkeypatch.setattr(
+        Companions,
+        "to_arrays",
+        lambda self: {name: value for name, value in whole(self).items() if name != "lent"},
+    )
+    save_model(shop, tmp_path / "bundle", {})
+    with pytest.raises(BundleError, match=r"earlier version: it lacks 'lent'\. Fit again"):
+        load_model(tmp_path / "bundle")
