@@ -123,21 +123,26 @@ class HistoryPrior(nn.Module):
     leaf_of_item: Tensor
     lent: Tensor
 
-    def index(self, histories: Histories, training: CrossFitted | None = None) -> HistoryIndex:
+    def index(
+        self,
+        histories: Histories,
+        training: CrossFitted | None = None,
+        *,
+        companions: Companions | None = None,
+    ) -> HistoryIndex:
         """What :meth:`contexts` needs, of any moment of these histories.
 
         :param training: companions to use where these histories are those of training.
+        :param companions: others to use than the prior's own.
         """
-        if training is not None:
-            companions, part = training.without, training.part
-        else:
-            companions, part = () if self.companions is None else (self.companions,), None
+        own = companions or self.companions
+        known: tuple[Companions, ...] = () if own is None else (own,)
         return HistoryIndex(
             histories,
             self._trie,
             self.forgetting,
-            companions=companions,
-            part=part,
+            companions=known if training is None else training.without,
+            part=None if training is None else training.part,
             lending=self.cold is not None and bool(self.lending > 0),
         )
 

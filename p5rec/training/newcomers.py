@@ -10,7 +10,6 @@ from p5rec.data.events import Histories
 from p5rec.decoding.alike_words import ItemWords
 from p5rec.decoding.assembled import AssembledModel
 from p5rec.decoding.cold_items import lend
-from p5rec.decoding.companions import CrossFitted
 from p5rec.decoding.history_prior import HistoryPrior
 from p5rec.training.sessions import LIST
 
@@ -72,8 +71,7 @@ def _as_new(
     cold = prior.companions.lent.copy()
     cold[new] = True
     lent = lend(prior.companions, ItemWords(model.catalogue).nearest(np.flatnonzero(cold)), cold)
-    everyone = np.zeros(len(histories), dtype=np.int64)
-    index = prior.index(histories, CrossFitted(lent, (lent,), everyone))
+    index = prior.index(histories, companions=lent)
     leaves = prior.leaf_of_item[torch.from_numpy(new).to(prior.leaf_of_item.device)]
     found = []
     users = np.arange(len(histories))
