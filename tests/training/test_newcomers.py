@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from shop import write_shop, write_small_recipe
 from tiny_worlds import assembled, groceries, item_counts, random_histories, roughen, tiny_recipe
 
+from p5rec import Recommender
 from p5rec.decoding.alike_words import ItemWords
 from p5rec.decoding.cold_items import lend
 from p5rec.decoding.companions import fit_companions
@@ -105,6 +107,14 @@ def test_items_taken_for_new_are_as_likely_as_new_ones():
         assert found[user].tolist() == pytest.approx(sorted(likely.tolist())[::-1], abs=1e-6)
         checked += 1
     assert checked >= 3
+
+
+def test_a_fit_settles_what_new_items_weigh(tmp_path):
+    write_shop(tmp_path)
+    recipe = write_small_recipe(tmp_path / "small.toml", "gpt2")
+    recipe.write_text(recipe.read_text() + "\n[prior]\ncompanions = 5\n", encoding="utf-8")
+    fitted = Recommender.from_base(recipe).fit(tmp_path / "events.csv", tmp_path / "items.csv")
+    assert fitted.model.scorer.prior.lending == newcomers.LENDING
 
 
 def test_without_companions_nothing_is_weighed():
