@@ -198,6 +198,10 @@ class Histories:
         ids = tuple(self.user_ids[u] for u in users.tolist())
         return self._with(ids, offsets_of(lengths), rows)
 
+    def drawn(self, size: int, *, seed: int = 0) -> Ints:
+        """The numbers of at most so many users, drawn at random and in their order."""
+        return np.sort(np.random.default_rng(seed).permutation(len(self))[:size])
+
     def where(self, mask: np.ndarray) -> Histories:
         """The histories without the events where ``mask`` (bool, one an event) is false."""
         offsets = offsets_of(np.asarray(mask, dtype=np.int64))[self.offsets]

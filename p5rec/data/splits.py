@@ -42,7 +42,7 @@ class Cases:
         """The cases of so many users, drawn at random and in their order; None takes all."""
         if size is None or size >= len(self):
             return self
-        return self.take(np.sort(np.random.default_rng(seed).permutation(len(self))[:size]))
+        return self.take(self.histories.drawn(size, seed=seed))
 
 
 @dataclass(frozen=True, eq=False)

@@ -99,7 +99,8 @@ def fit_model(
         if recipe.prior_apart and run.validate is not None:
             choose_trust(model, run.validate)
         if fitting.source is None:  # of another shop's items nearly all are new
-            weigh_newcomers(model, _some(untrained.histories, recipe.training.validation_users))
+            some = untrained.histories.drawn(recipe.training.validation_users)
+            weigh_newcomers(model, untrained.histories.take(some))
     return model, progress
 
 
@@ -240,11 +241,6 @@ def _sample(index: HistoryIndex, histories: Histories) -> HistoryFeatures:
     rng = np.random.default_rng(0)
     users = rng.integers(len(histories), size=SAMPLED_CONTEXTS)
     return index.features(users, rng.integers(histories.lengths[users] + 1))
-
-
-def _some(histories: Histories, most: int) -> Histories:
-    """At most so many histories, drawn at random."""
-    return histories.take(np.random.default_rng(0).permutation(len(histories))[:most])
 
 
 def _heads(
