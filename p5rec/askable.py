@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
+import torch
 from typing_extensions import Unpack, override
 
 from p5rec.answering import Answers
@@ -35,6 +37,8 @@ class Askable(AnyRecommender):
 
     def _answer_with(self, model: AssembledModel) -> None:
         """Answer with a model from now on, or with the same one over a catalogue that changed."""
+        if self._model is not None:
+            model.scorer.to(self._model.scorer.backbone.device)
         self._model = model
         self._kept_answers = None
 
@@ -50,6 +54,25 @@ class Askable(AnyRecommender):
                 "with Recommender.from_pretrained(folder)."
             )
         return self._model
+
+    def to(self, device: str | torch.device) -> Self:
+        """Answer on another device, such as "cuda" or "cpu"; returns itself.
+
+        A model that was loaded is on the CPU; one that was fitted is where it was trained, on the
+        accelerator if there is one.
+
+        :raises RequestError: if there is no such device.
+        """
+        try:
+            wanted = torch.zeros(0, device=device).device
+        except (RuntimeError, AssertionError) as error:  # torch raises either where CUDA is none
+            told = str(error).partition("\n")[0]
+            raise RequestError(
+                f"device {str(device)!r} cannot be used: {told} Use one that torch finds here."
+            ) from error
+        self.model.scorer.to(wanted)
+        self._answer_with(self.model)
+        return self
 
     @property
     def _answers(self) -> Answers:
