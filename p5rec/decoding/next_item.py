@@ -136,11 +136,8 @@ class NextItemRanker:
     def _score(self, histories: Histories, items: Tensor, context: Tensor) -> Tensor:
         scorer, device = self.scorer, self.scorer.backbone.device
         texts, same = _distinct(self.prompts(histories))
-        prompts, rows = (
-            PromptBatch.from_prompts(texts).to(device),
-            torch.from_numpy(same).to(device),
-        )
-        items, context = items.to(device), context.to(device)
+        prompts = PromptBatch.from_prompts(texts).to(device)
+        rows, items, context = (at.to(device) for at in (torch.from_numpy(same), items, context))
         unknown = not len(histories.items)
         if not scorer.full:
             contexts = self.contexts(histories, prior_alone=unknown)

@@ -132,7 +132,7 @@ def tune(model, histories):
     with SILENT.bar("Training") as bar:
         train(run, bar)
     for name, weight in model.scorer.named_parameters():
-        assert name not in base or torch.equal(weight, base[name]), name
+        assert name not in base or torch.equal(weight.cpu(), base[name]), name
 
 
 def scores(model, histories):

@@ -39,7 +39,8 @@ def fitted(tmp_path_factory):
 
 def weights_of(model):
     """What is learnt, by name."""
-    return dict([*model.scorer.named_parameters(), *model.scorer.prior.named_buffers()])
+    found = [*model.scorer.named_parameters(), *model.scorer.prior.named_buffers()]
+    return {name: value.cpu() for name, value in found}
 
 
 def test_what_is_not_of_the_items_stays(fitted):
@@ -68,7 +69,7 @@ def test_nothing_that_is_known_of_the_old_items_stays(fitted):
 def test_item_rows_start_from_the_words_as_the_model_learnt_them(fitted, other):
     catalogue = Catalogue.from_table(TOYS) if other else fitted.catalogue
     made = carry_over(fitted.model, catalogue)
-    table, old = made.scorer.backbone.table, fitted.model.scorer.backbone.table
+    table, old = made.scorer.backbone.table, fitted.model.scorer.cpu().backbone.table
     assert torch.equal(table.text_rows(), old.text_rows())
     tokenizer = TextTokenizer(fitted.model.base.tokenizer)
     expected = rows_from_text(old.text_rows().detach(), made.ids.labels, tokenizer, seed=0)

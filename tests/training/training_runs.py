@@ -106,7 +106,7 @@ def go(run, *, resume=False):
 
 def weights(run):
     """What training changes, as it is now."""
-    return {name: w.detach().clone() for name, w in trainable(run.objective).items()}
+    return {name: w.detach().cpu().clone() for name, w in trainable(run.objective).items()}
 
 
 def equal(one, other):
