@@ -138,6 +138,7 @@ def test_a_huge_request_is_refused_with_the_limit(fitted: Recommender) -> None:
 def test_saved_and_loaded_is_the_same(fitted: Recommender, tmp_path: Path) -> None:
     fitted.save_pretrained(tmp_path / "bundle")
     loaded = Recommender.from_pretrained(tmp_path / "bundle")
+    loaded.to(fitted.model.scorer.backbone.device)
     histories = [["oats", "milk"], ["rolls"]]
     assert loaded.recommend(histories, k=12) == fitted.recommend(histories, k=12)
     assert loaded.ask("bread", k=3) == fitted.ask("bread", k=3)

@@ -13,6 +13,7 @@ from p5rec.data.events import Event, Histories, History
 from p5rec.decoding.beam import begin
 from p5rec.decoding.next_item import NextItemRanker
 from p5rec.decoding.wanted import Wanted
+from p5rec.model.backbone import Version
 from p5rec.model.key_value_cache import Prefix
 from p5rec.model.prompt_batch import EncodedPrompt, PromptBatch
 from p5rec.model.walk_state import WalkState
@@ -34,7 +35,7 @@ class Following(NextItemRanker):
         super().__init__(
             ranker.scorer, ranker.encoder, ranker.head, history=ranker.history, beams=ranker.beams
         )
-        self._version = -1
+        self._version: Version | None = None
         self._known: Prefix | None = None
 
     @override

@@ -122,9 +122,9 @@ def _with_newcomers(companions: Companions, grown: Catalogue) -> Companions:
 
 
 def _item_rows(table: TokenTable, sizes: Sequence[int]) -> list[Tensor]:
-    """The rows of item tokens, level by level."""
+    """The rows of item tokens, level by level, on the CPU."""
     items = table.weight[table.base_size :] if table.items is None else table.items
-    return list(torch.split(items.detach(), list(sizes)))
+    return list(torch.split(items.detach().cpu(), list(sizes)))
 
 
 def _grown_rows(

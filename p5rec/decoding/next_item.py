@@ -21,6 +21,7 @@ from p5rec.decoding.leaning import Lean, Leaning
 from p5rec.decoding.node_mask import NodeMask
 from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.strategies import POOL, Strategy
+from p5rec.model.backbone import Version
 from p5rec.model.key_value_cache import Prefix
 from p5rec.model.prompt_batch import EncodedPrompt, PromptBatch
 from p5rec.model.prompt_encoding import PromptEncoder
@@ -75,7 +76,9 @@ class NextItemRanker:
     head: EncodedPrompt
     history: int
     beams: int
-    _prefix: tuple[int, Prefix | None] = field(default=(-1, None), init=False, repr=False)
+    _prefix: tuple[Version | None, Prefix | None] = field(
+        default=(None, None), init=False, repr=False
+    )
 
     def search(
         self,

@@ -20,6 +20,8 @@ from p5rec.model.walk_state import WalkState
 FEED_FORWARD = ("GPT2MLP", "T5DenseActDense", "T5DenseGatedActDense", "LlamaMLP", "Qwen2MLP")
 """What ``torch.compile`` is for; attention and its cache it cannot take in inference mode."""
 
+Version = tuple[int, torch.device]
+
 
 class Backbone(nn.Module, ABC):
     """A language model as the walks see it. ``B`` prompts, ``S`` open walks (slots) a prompt."""
@@ -77,9 +79,11 @@ class Backbone(nn.Module, ABC):
         return None
 
     @property
-    def version(self) -> int:
-        """Grows whenever weights are changed in place: what was computed before is then stale."""
-        return sum(weight._version for weight in self.parameters())
+    def version(self) -> Version:
+        """Another one whenever weights are changed in place or moved: what was computed before is
+        then stale.
+        """
+        return sum(weight._version for weight in self.parameters()), self.device
 
     @abstractmethod
     def extend(self, state: WalkState, parents: Tensor, tokens: Tensor) -> Tensor:

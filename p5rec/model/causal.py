@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from transformers import Cache, DynamicCache, PreTrainedModel
 from typing_extensions import override
 
-from p5rec.model.backbone import Backbone
+from p5rec.model.backbone import Backbone, Version
 from p5rec.model.key_value_cache import Prefix, cache_after
 from p5rec.model.lean_gpt2 import LeanGPT2
 from p5rec.model.prompt_batch import EncodedPrompt, PromptBatch
@@ -28,7 +28,7 @@ class CausalBackbone(Backbone):
 
     def __init__(self, model: PreTrainedModel, table: TokenTable) -> None:
         super().__init__(model, table)
-        self._lean: tuple[int, LeanGPT2] | None = None
+        self._lean: tuple[Version, LeanGPT2] | None = None
 
     def _run(
         self,

@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import Cache, DynamicCache, EncoderDecoderCache, PreTrainedModel
 from typing_extensions import override
 
-from p5rec.model.backbone import Backbone
+from p5rec.model.backbone import Backbone, Version
 from p5rec.model.key_value_cache import Prefix, new_cache
 from p5rec.model.lean import additive
 from p5rec.model.lean_t5 import LeanT5
@@ -25,7 +25,7 @@ class Seq2SeqBackbone(Backbone):
         super().__init__(model, table)
         self._scale = model.config.d_model**-0.5 if model.config.scale_decoder_outputs else 1.0
         self._start = int(model.config.decoder_start_token_id)
-        self._lean: tuple[int, LeanT5] | None = None
+        self._lean: tuple[Version, LeanT5] | None = None
 
     def _encode(self, prompts: PromptBatch, lean: LeanT5 | None = None) -> tuple[Tensor, Tensor]:
         places = torch.arange(prompts.ids.shape[1], device=prompts.ids.device)

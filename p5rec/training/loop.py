@@ -110,9 +110,11 @@ class _Trainer:
         )
         if found:
             self.progress, kept = found
+            learnt = trainable(self._run.objective)
             for name, value in kept.items():
                 place, _, weight = name.partition("/")
-                (self._best if place == "best" else self._average.weights)[weight] = value
+                weights = self._best if place == "best" else self._average.weights
+                weights[weight] = value.to(learnt[weight].device)
 
     def go(self, interrupted: list[bool]) -> None:
         if self.progress.finished:

@@ -71,6 +71,14 @@ def test_weights_that_change_are_noticed(family):
     assert not torch.allclose(after, before, atol=1e-2)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_move_to_another_device_is_noticed(family):
+    backbone = item_model(family, "lora", rows=N_ROWS).backbone
+    before = backbone.version
+    assert backbone.to("cpu").version == before
+    assert backbone.to("meta").version != before
+
+
 @pytest.mark.parametrize("family", LEAN)
 def test_a_model_in_training_keeps_its_dropout(family):
     backbone = item_model(family, "full", rows=N_ROWS, dropout=0.5).backbone

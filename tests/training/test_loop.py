@@ -83,6 +83,10 @@ def check_resume(whole, family, folder, kills):
     assert os.listdir(folder) == [FILE]
 
 
+not_forked = pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA dies where it is forked")
+
+
+@not_forked
 @pytest.mark.parametrize(
     "kills",
     [
@@ -99,6 +103,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(whole, tmp_path, family, kills
     check_resume(whole, family, tmp_path, kills)
 
 
+@not_forked
 @pytest.mark.slow
 @pytest.mark.parametrize("family", RESUMED)
 def test_a_run_killed_anywhere_goes_on_to_the_same_weights(whole, tmp_path, family):
@@ -110,6 +115,7 @@ def test_a_run_killed_anywhere_goes_on_to_the_same_weights(whole, tmp_path, fami
             check_resume(whole, family, folder, [(place, number)])
 
 
+@not_forked
 def test_a_resumed_run_counts_the_time_of_its_earlier_parts(tmp_path):
     assert killed_at(tmp_path, "gpt2", STEP, 3)
     _, run = make_run("gpt2", folder=tmp_path)

@@ -53,7 +53,8 @@ def test_trust_is_chosen_on_validation_and_kept(fitted, tmp_path):
     assert (chosen == chosen[0]).all()
     fitted.save_pretrained(tmp_path / "bundle")
     loaded = Recommender.from_pretrained(tmp_path / "bundle")
-    assert torch.equal(loaded.model.scorer.prior.trust, prior.trust)
+    assert torch.equal(loaded.model.scorer.prior.trust, prior.trust.cpu())
+    loaded.to(fitted.model.scorer.backbone.device)
     history = ["oats", "milk"]
     assert loaded.recommend(history, k=5) == fitted.recommend(history, k=5)
 
