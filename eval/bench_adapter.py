@@ -197,11 +197,13 @@ def main() -> None:
     arguments.add_argument("adapter")
     arguments.add_argument("--households", type=int, default=200)
     arguments.add_argument("--explained", type=int, default=40)
+    arguments.add_argument("--device", default="cpu")
     arguments.add_argument("--minilm", action="store_true", help="Compare with MiniLM, too.")
     asked = arguments.parse_args()
     source = complete_journey()
     say("loading")
     recommender = Recommender.from_adapter(asked.adapter, source.events, source.catalogue)
+    recommender.to(asked.device)
     cases = recommender.held_out(source.events)
     order = np.random.default_rng(0).permutation(len(cases))
     figures: dict = {
