@@ -35,6 +35,14 @@ _VAGUE = re.compile(
 )
 """Words that want a limit without saying which."""
 
+_LISTED = re.compile(
+    r"(?:,\s+[^,;.!?\n]{1,60}?)+,?\s+and\s+[^,;.!?\n]{1,60}?"
+    r"(?=\s*(?:[,;.!?\n]|$|\b(?:please|thanks|for|under|over)\b))",
+    re.IGNORECASE,
+)
+"""What a list goes on with after its first part."""
+_LIST_PARTS = re.compile(r"\s*(?:,\s+(?:and\b)?|\band\b)\s*", re.IGNORECASE)
+
 
 def read_request(text: str, shop: ShopWords) -> Request:
     """Find the limits of a request; ``limit_grammar`` and ``required`` have the grammar.
@@ -90,7 +98,7 @@ class _Reading:
         kept, at = [], 0
         searched = self.text[:SEARCHED]
         taken = []
-        for limit in map(self._whole, self.shop.grammar.limits(searched)):
+        for limit in map(self._with_listed, map(self._whole, self.shop.grammar.limits(searched))):
             if limit.start < at:
                 continue
             cut = self._take(limit)
@@ -137,6 +145,20 @@ class _Reading:
         if name.count("(") > name.count(")") and self.text[end : end + 1] == ")":
             end += 1
         return replace(limit, end=end, denied=(*limit.denied[:-1], self.text[start:end]))
+
+    def _with_listed(self, limit: Limit) -> Limit:
+        """A denial of the first of listed names denies all: "no milk, chips and coffee".
+
+        What is no name here is a wish: "no sugar, crunchy and cheap".
+        """
+        listed = _LISTED.match(self.text, limit.end, SEARCHED) if limit.denied else None
+        if listed is None or limit.denied[1:]:
+            return limit
+        parts = [limit.denied[0], *filter(None, _LIST_PARTS.split(listed.group()))]
+        names = self.shop.attributes.names.of
+        if not all(tuple(words(part)) in names for part in parts):
+            return limit
+        return replace(limit, end=listed.end(), denied=tuple(parts))
 
     def _take(self, limit: Limit) -> bool | None:
         """Note a limit; whether its text is no part of the wish, None if it is no limit at all."""
