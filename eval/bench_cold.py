@@ -1,12 +1,13 @@
 """Measures items that nobody has chosen: left out of training, added, asked for among all items.
 
-    python eval/bench_cold.py amazon-beauty amazon-sports --data FOLDER [--minutes 5]
+    python eval/bench_cold.py amazon-beauty amazon-sports --data FOLDER [--minutes 5] [--seeds 0,1,2]
 
 One item in twenty is drawn; its events are taken out of training and out of histories, and so is
 its place in the catalogue, in all that is learnt. Then the items are added, without training, and
 each user's last event is to be foreseen in the whole catalogue. Beside it stand the same model
 before the items were added, and content nearest neighbours: items by the cosine of their TF-IDF
-with the user's recent ones, forgetting as fast as was best for cold items on validation.
+with the user's recent ones, forgetting as fast as was best for cold items on validation. Of several
+seeds, which draw other items and fit other models, the figures are means, and each has its own.
 Writes ``cold`` in ``eval/results/language.json``.
 """
 
@@ -164,27 +165,39 @@ def main() -> None:
     parser.add_argument("--recipe", default="gpt2-mini")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--users", type=int, help="so many with a warm target; all by default")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", default="0", help="as 0,1,2")
     parser.add_argument("--part", choices=["validation", "test"], default="test")
     parser.add_argument("--bundles", type=Path, help="where fitted models are kept and found")
     given = parser.parse_args()
     found = {}
+    seeds = [int(seed) for seed in given.seeds.split(",")]
     for name in given.names:
-        task = Task.of(sources.folder(given.data / name), given.seed, given.users)
-        found[name] = measure(task, fitted(task, name, given), given.part)
+        draws = {}
+        for seed in seeds:
+            task = Task.of(sources.folder(given.data / name), seed, given.users)
+            draws[seed] = measure(task, fitted(task, name, seed, given), given.part)
+        found[name] = draws[seeds[0]] if len(seeds) == 1 else over_draws(draws)
         print(name, json.dumps(found[name], indent=2), flush=True)
     if given.part == "test":
         add_language_results({"cold": found}, f"cold {' '.join(given.names)}", about(given))
 
 
-def fitted(task: Task, name: str, given: argparse.Namespace) -> Recommender:
-    place = None if given.bundles is None else given.bundles / f"cold-{name}-{given.part}"
+def over_draws(draws: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """Means over draws of cold items, and the figures of each."""
+    figures = draws.values()
+    means = {name: float(np.mean([one[name] for one in figures])) for name in next(iter(figures))}
+    return {**{name: round(mean, 4) for name, mean in means.items()}, "by seed": draws}
+
+
+def fitted(task: Task, name: str, seed: int, given: argparse.Namespace) -> Recommender:
+    own = f"cold-{name}-{given.part}" + (f"-{seed}" if seed else "")
+    place = None if given.bundles is None else given.bundles / own
     if place is not None and place.exists():
         return Recommender.from_pretrained(place)
     say(f"fitting on {name}")
     seen = task.split.train if given.part == "validation" else task.seen
     made = Recommender.from_base(given.recipe).fit(
-        seen, task.warm, seed=given.seed, max_minutes=given.minutes
+        seen, task.warm, seed=seed, max_minutes=given.minutes
     )
     if place is not None:
         made.save_pretrained(place)
@@ -192,7 +205,7 @@ def fitted(task: Task, name: str, given: argparse.Namespace) -> Recommender:
 
 
 def about(given: argparse.Namespace) -> dict[str, Any]:
-    own = {"recipe": given.recipe, "minutes": given.minutes, "seed": given.seed}
+    own = {"recipe": given.recipe, "minutes": given.minutes, "seeds": given.seeds}
     return {**machine("torch", "numpy", "scikit-learn"), **own}
 
 

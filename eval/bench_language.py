@@ -29,6 +29,7 @@ import verifier_cases
 from bench_common import add_language_results, machine
 
 from p5rec.data import sources
+from p5rec.data.splits import Cases
 from p5rec.language.evidence import measure_evidence
 from p5rec.language.faithfulness import measure_faithfulness
 from p5rec.language.generate import write
@@ -62,7 +63,7 @@ def faithfulness(bundles: dict[str, Path], data: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"faithfulness": {}, "faithfulness_details": {}}
     for name, bundle in bundles.items():
         recommender = Recommender.from_pretrained(bundle)
-        cases = recommender.held_out(events_of(name, data))
+        cases = held_out(recommender, name, data)
         chosen = np.random.default_rng(0).permutation(len(cases))[:CASES]
         histories = cases.histories.take(chosen)
         items = recommender.rank(histories, k=1).flatten()
@@ -87,9 +88,7 @@ def speed(bundles: dict[str, Path], data: Path) -> dict[str, Any]:
     details = {}
     for name, bundle in bundles.items():
         recommender = Recommender.from_pretrained(bundle)
-        events = events_of(name, data)
-        there = recommender.catalogue.rows_of(events.table["item_id"]) >= 0
-        cases = recommender.held_out(events.select(there))
+        cases = held_out(recommender, name, data)
         chosen = np.random.default_rng(0).permutation(len(cases))[:SPEED_CASES]
         histories = cases.histories.take(chosen)
         ranked = recommender.rank(histories, k=10)
@@ -146,10 +145,13 @@ def written_speed(
     return times[0], len(counted) / (time.perf_counter() - started)
 
 
-def events_of(name: str, data: Path) -> Any:
-    if name == "beauty":
-        return sources.folder(data / "amazon-beauty").events
-    return sources.complete_journey().events
+def held_out(recommender: Recommender, name: str, data: Path) -> Cases:
+    """What was kept from training, of the items that the recommender knows."""
+    beauty = name == "beauty"
+    source = sources.folder(data / "amazon-beauty") if beauty else sources.complete_journey()
+    events = source.events
+    there = recommender.catalogue.rows_of(events.table["item_id"]) >= 0
+    return recommender.held_out(events.select(there))
 
 
 def passed(recommender: Recommender, histories: Any, items: np.ndarray) -> dict[str, Any]:
