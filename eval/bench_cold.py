@@ -1,6 +1,6 @@
 """Measures items that nobody has chosen: left out of training, added, asked for among all items.
 
-    python eval/bench_cold.py amazon-beauty amazon-sports --data FOLDER [--minutes 5] [--seeds 0,1,2]
+    python eval/bench_cold.py amazon-beauty --data FOLDER [--minutes 5] [--seeds 0,1,2]
 
 One item in twenty is drawn; its events are taken out of training and out of histories, and so is
 its place in the catalogue, in all that is learnt. Then the items are added, without training, and
