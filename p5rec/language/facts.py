@@ -35,8 +35,8 @@ def speak(text: str) -> str:
 
     >>> speak("<b>FLUID MILK</b> (WHITE"), speak("1/2 GAL."), speak("Dr. {Pepper}")
     ('Fluid Milk (White)', '1/2 gal', 'Dr Pepper')
-    >>> speak(".75 oz"), speak("Burt&#39;s Bees")
-    ('0.75 oz', "Burt's Bees")
+    >>> speak(".75 oz"), speak("Burt&#39;s Bees"), speak("(600) 4 lb")
+    ('0.75 oz', "Burt's Bees", '600 4 lb')
     """
     plain = _POINT.sub("0.", _MARKUP.sub(" ", unescape(text[: 4 * LONGEST])))
     plain = " ".join(_SIGNS.sub(" ", plain).split())
@@ -45,6 +45,8 @@ def speak(text: str) -> str:
     if len(plain) > LONGEST:
         plain = plain[:LONGEST].rsplit(" ", 1)[0]
     plain = _EDGES.sub("", plain)
+    unopened = max(0, plain.count(")") - plain.count("("))
+    plain = plain.replace(")", "", unopened)
     return plain + ")" * max(0, plain.count("(") - plain.count(")"))
 
 
@@ -98,7 +100,8 @@ class ItemFacts:
     def label(self, row: int) -> str:
         """What to call an item in a sentence; empty if nothing about it can be said.
 
-        The title; without one, the last category with brand and variant; without these the id.
+        The title; without one, the last category with brand and variant; without these the id,
+        where it is no number, which a reader would take for a count.
         """
         if row not in self._labels:
             self._labels[row] = self._label(row)
@@ -186,7 +189,7 @@ class ItemFacts:
         if parts:
             return parts[0] + (f" ({', '.join(parts[1:])})" if parts[1:] else "")
         name = speak(self._ids[row])
-        return name if can_be_said(name) else ""
+        return name if can_be_said(name) and not name.isdecimal() else ""
 
 
 def _pairs(catalogue: Catalogue) -> Iterator[list[tuple[str, str]]]:

@@ -63,7 +63,6 @@ def languages() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-@cache
 def load_phrases(language: str = "en") -> Phrases:
     """The phrases of a language, checked.
 
@@ -73,6 +72,12 @@ def load_phrases(language: str = "en") -> Phrases:
     :raises RequestError: if there is no such language.
     :raises TemplateError: if a form is missing or has a gap that nothing fills.
     """
+    # Cached behind, so that the language that is taken when none is named is the very same.
+    return _load(language)
+
+
+@cache
+def _load(language: str) -> Phrases:
     if language not in languages():
         raise RequestError(
             f"there are no phrases for the language {language!r}. Known: {', '.join(languages())}. "

@@ -57,10 +57,10 @@ def shared_text(shared: Sequence[Shared]) -> str:
 
 def candidates(
     catalogue: Catalogue, evidence: Evidence, *, verb: str = "chose", language: str = "en"
-) -> Iterator[Sentence]:
-    """Every plain sentence that the evidence gives, in one wording, the strongest reason first.
+) -> Iterator[list[Sentence]]:
+    """Every statement that the evidence gives, the strongest reason first, in all its wordings.
 
-    The wording varies from item to item and is always the same for one item and its evidence.
+    The first wording varies from item to item and is always the same for one item and its evidence.
     Without evidence the sentence is about the item alone; where nothing about it can be said,
     there is none.
 
@@ -70,7 +70,8 @@ def candidates(
     """
     pick = _pick_for(catalogue.item_ids[evidence.item])
     for forms in statements(catalogue, evidence, verb=verb, language=language):
-        yield forms[pick(len(forms))]
+        first = pick(len(forms))
+        yield forms[first:] + forms[:first]
 
 
 def statements(

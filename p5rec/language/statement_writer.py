@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from p5rec.language.choices import Choices
 from p5rec.language.explanation import Claim, Explanation
@@ -71,15 +72,12 @@ class StatementWriter:
         """The statements of the evidence that pass the check, in every wording or in one."""
         catalogue = self._tools.catalogue
         options = {"verb": self._tools.verb, "language": case.language}
-        found: Iterable[Sequence[Sentence]] = (
-            statements(catalogue, case.evidence, **options)
-            if every
-            else ([one] for one in candidates(catalogue, case.evidence, **options))
-        )
+        stated = (statements if every else candidates)(catalogue, case.evidence, **options)
         held = []
-        for forms in found:
-            checked = [(form, self._tools.check(case, form.english)) for form in forms]
-            kept = [(form, verdict.claims) for form, verdict in checked if verdict.holds]
+        for forms in stated:
+            checked = ((form, self._tools.check(case, form.english)) for form in forms)
+            holding = ((form, verdict.claims) for form, verdict in checked if verdict.holds)
+            kept = list(islice(holding, None if every else 1))
             held += [kept] if kept else []
             if not every and len(held) == case.sentences:
                 break

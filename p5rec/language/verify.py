@@ -174,7 +174,8 @@ class Verifier:
                 yield Claim(text, "name", phrase.told and named)
             elif phrase.mode != "item" or phrase.chosen:
                 alike = own if phrase.alike or (said.sharing and not phrase.itself) else []
-                yield from _of_history(text, phrase, history, alike)
+                of_others = said.sharing and not phrase.itself
+                yield from _of_history(text, phrase, history, alike, of_others=of_others)
         for value, start, end in said.prices:
             yield Claim(sentence[start:end], "price", self._costs(item, value))
         if said.sharing and not any(not phrase.itself for phrase in others):
@@ -234,13 +235,17 @@ def _hold(claims: Sequence[Claim]) -> bool:
 
 
 def _of_history(
-    text: str, phrase: Phrase, history: HistoryRecord, alike: list[Part]
+    text: str, phrase: Phrase, history: HistoryRecord, alike: list[Part], *, of_others: bool
 ) -> Iterable[Claim]:
-    """Whether the history has what a phrase says: which item, how often, how long ago."""
+    """Whether the history has what a phrase says: which item, how often, how long ago.
+
+    :param of_others: whether it is said of what shares something with the item, as all but the
+        item itself may.
+    """
     rows = history.naming(phrase)
     if alike:
         rows = rows & history.having(alike)
-    if phrase.mode == "item":
+    if phrase.mode == "item" or of_others:
         rows = history.others(rows)
     if phrase.reason and phrase.mode == "history":
         rows = rows & history.carrying

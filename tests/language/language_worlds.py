@@ -35,4 +35,4 @@ def shop() -> Catalogue:
 
 def plain_sentences(catalogue: Catalogue, evidence: Evidence, *, verb: str = "chose") -> list[str]:
     """The two strongest sentences of some evidence."""
-    return [one.text for one in islice(candidates(catalogue, evidence, verb=verb), 2)]
+    return [one[0].text for one in islice(candidates(catalogue, evidence, verb=verb), 2)]

@@ -23,10 +23,8 @@ from language_worlds import (
 from p5rec.data.catalogue import Catalogue
 from p5rec.language.explanation import Evidence, EvidenceEvent, Shared
 from p5rec.language.facts import facts_of, speak
-from p5rec.language.sentences import (
-    reference_explanation,
-    shared_text,
-)
+from p5rec.language.sentences import candidates, reference_explanation, shared_text
+from p5rec.language.verify import Verifier
 
 SHOP = shop()
 
@@ -156,3 +154,51 @@ def test_how_often_an_item_was_chosen_is_said_of_its_name_only_where_no_other_ha
         (sentence,) = plain_sentences(drinks, evidence, verb="bought")
         assert "3 times" in sentence
         assert (facts_of(drinks).label(item) in sentence) == named
+
+
+ODD = pa.table(
+    {
+        "item_id": ["5978648", "sugar", "mega-man", "mega-man-3", "brown-sugar", "cubes"],
+        "title": [None, None, "Mega Man X", "Mega Man X 3", None, None],
+        "brand": [None, "Private 69", "Capcom", "Capcom", "National 2", "National 2"],
+        "categories": [None, ["Sugar"], ["Games"], ["Games"], ["Sugar"], ["Sugar"]],
+        "variant": [None, "(600) 4 lb", None, None, None, "12 (ct"],
+    }
+)
+
+
+@pytest.mark.parametrize("item", range(len(ODD)))
+def test_what_was_chosen_before_can_be_told_of_items_with_odd_names(item: int) -> None:
+    catalogue = Catalogue.from_table(ODD)
+    verifier = Verifier(catalogue, verb="bought")
+    again = EvidenceEvent(2, item, 1.0, count=3, ago=1)
+    evidence = Evidence(item, -1.0, (again,), (Shared("again", "3", (item,)),), (), (again,))
+    forms = next(candidates(catalogue, evidence, verb="bought"))
+    assert all(form.text == form.english for form in forms), "what is told is what is checked"
+    held = [
+        form.text
+        for form in forms
+        if (claims := verifier.claims(form.english, item=item, history_rows=[item] * 3))
+        and all(claim.supported for claim in claims)
+    ]
+    assert held
+
+
+def test_a_number_is_no_name() -> None:
+    facts = facts_of(Catalogue.from_table(ODD))
+    assert [facts.label(row) for row in range(2)] == ["", "Sugar (Private 69, 600 4 lb)"]
+
+
+def test_items_that_share_something_are_counted_without_the_item_itself() -> None:
+    catalogue = Catalogue.from_table(ODD)
+    item, history = 1, [1, 1, 4, 5, 4]
+    verifier = Verifier(catalogue, verb="bought")
+
+    def holds(text: str) -> bool:
+        claims = verifier.claims(text, item=item, history_rows=history)
+        return bool(claims) and all(claim.supported for claim in claims)
+
+    assert holds("You bought 2 items that share the category Sugar with it.")
+    assert not holds("You bought 3 items that share the category Sugar with it.")
+    assert holds("You bought Sugar (National 2, 12 ct), which shares the category Sugar with it.")
+    assert not holds("You bought Sugar (Private 69), which shares the category Sugar with it.")
