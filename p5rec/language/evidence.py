@@ -39,7 +39,7 @@ def measure_evidence(
     (the information of shared attributes, see ``ItemFacts``). An item whose absence does not
     lower the log-probability carried nothing and is left out, as is what weighs less than a fifth
     of the heaviest. In the same pass, items of the history that share a telling attribute with the
-    suggested one are taken out together.
+    suggested one are taken out together; such a group, too, must weigh a fifth of that item.
 
     :param items: the item to account for, one catalogue row a history, ``int64[U]``.
     :param most: at most so many events of evidence.
@@ -153,14 +153,14 @@ class _Trial:
             self._event(*pair) for pair in zip(self.single.tolist(), single.tolist(), strict=True)
         ]
         carried = sorted(tried, key=lambda event: -event.weight)[:most]
-        heaviest = carried[0].weight if carried else 0.0
-        events = tuple(event for event in carried if event.weight > max(0.0, SHARE * heaviest))
+        least = SHARE * max(0.0, carried[0].weight if carried else 0.0)
+        events = tuple(event for event in carried if event.weight > least)
         return Evidence(
             self.item,
             float(scores[0]),
             events,
             shared_of(facts, self.item, events),
-            self._groups(facts, grouped),
+            self._groups(facts, grouped, least),
             tuple(sorted(tried, key=lambda event: event.position)),
         )
 
@@ -169,14 +169,16 @@ class _Trial:
         last = int(positions[-1])
         return EvidenceEvent(last, row, weight, len(positions), len(self.history) - last)
 
-    def _groups(self, facts: ItemFacts, weights: NDArray[np.float64]) -> tuple[EvidenceGroup, ...]:
+    def _groups(
+        self, facts: ItemFacts, weights: NDArray[np.float64], least: float
+    ) -> tuple[EvidenceGroup, ...]:
         found = []
         for (fact, rows), weight in zip(self.groups, weights.tolist(), strict=True):
             count = int(np.isin(self.history, rows).sum())
             named = facts.attributes[fact], facts.values[fact]
             found.append(EvidenceGroup(*named, tuple(rows.tolist()), weight, count))
         found.sort(key=lambda group: -group.weight)
-        return tuple(group for group in found if group.weight > 0)
+        return tuple(group for group in found if group.weight > least)
 
 
 def _considered(facts: ItemFacts, history: IntArray, item: int, most: int) -> IntArray:

@@ -18,6 +18,7 @@ from p5rec.decoding.scorer import ItemScorer
 from p5rec.decoding.trie import Trie
 from p5rec.errors import DecodingError, RequestError, TemplateError
 from p5rec.ids.semantic_ids import SemanticIDs
+from p5rec.language import evidence as evidence_module
 from p5rec.language import explain, free_writer, statement_writer
 from p5rec.language.evidence import measure_evidence, without
 from p5rec.language.explain import Explainer
@@ -312,6 +313,24 @@ def test_what_weighs_little_beside_the_heaviest_is_not_named(gpt2: Tiny) -> None
     (evidence,) = measure_evidence(gpt2.ranker, histories(HISTORY), np.array([GREEK]), SHOP, most=9)
     heaviest = evidence.events[0].weight
     assert all(event.weight > 0.2 * heaviest for event in evidence.events)
+
+
+@pytest.mark.parametrize(("weight", "named"), [(0.5, False), (0.7, True)])
+def test_a_group_is_named_where_it_weighs_a_fifth_of_the_heaviest_item(
+    gpt2: Tiny, monkeypatch: pytest.MonkeyPatch, weight: float, named: bool
+) -> None:
+    """Without the item itself the score falls by 3, without any group by ``weight``."""
+
+    def scores(
+        _: NextItemRanker, people: Histories, items: np.ndarray, users: np.ndarray, removed: list
+    ) -> np.ndarray:
+        falls = [3.0 if rows.tolist() == [OAT] else weight * (len(rows) > 1) for rows in removed]
+        return -np.array(falls)
+
+    monkeypatch.setattr(evidence_module, "score_without", scores)
+    (evidence,) = measure_evidence(gpt2.ranker, histories([*HISTORY, OAT]), np.array([OAT]), SHOP)
+    assert [event.item for event in evidence.events] == [OAT]
+    assert bool(evidence.groups) == named
 
 
 def test_faithfulness_is_the_drop_without_what_is_named(gpt2: Tiny) -> None:
