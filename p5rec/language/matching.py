@@ -32,6 +32,12 @@ def asked_words(wish: str, index: WordIndex) -> dict[str, float]:
     >>> shop = Catalogue.from_table(pa.table({"item_id": list("abcd"), "title": titles}))
     >>> asked_words("I'd like pizza for a party", WordIndex(shop))
     {'pizza': 1.0, 'party': 0.5}
+
+    Where the shop has no telling word of a wish, it gets no other: "a" asks for no vitamin.
+
+    >>> vitamins = Catalogue.from_table(pa.table({"item_id": ["v"], "title": ["Vitamin A"]}))
+    >>> asked_words("I have a terrible headache", WordIndex(vitamins))
+    {}
     """
     said = list(dict.fromkeys(words(wish[:SEARCHED])))
     split = said.index("for") if "for" in said else len(said)
@@ -41,7 +47,8 @@ def asked_words(wish: str, index: WordIndex) -> dict[str, float]:
     )
     found = _known(thing, index)
     if not found:
-        return _known(occasion, index) or _known(said, index)
+        telling = thing or occasion
+        return _known(occasion if telling else said, index)
     for word, weight in _known(occasion, index).items():
         found.setdefault(word, OCCASION * weight)
     return found
