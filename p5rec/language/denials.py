@@ -2,7 +2,8 @@
 
 ``X`` goes up to a comma, ``and``, ``but``, ``for`` and so on. ``or`` joins what is denied, and so
 do commas where ``or`` comes at their end; after what only leaves out ("allergic to", "I don't
-want") ``and`` joins as ``or`` does.
+want") ``and`` joins as ``or`` does. Where ``and`` ends a list after a plain ``no``, the names that
+the shop has decide (:mod:`p5rec.language.request_reading`).
 """
 
 from __future__ import annotations
