@@ -173,8 +173,8 @@ class Verifier:
                 named = len(phrase.parts) > 1 and bool(history.either(phrase.parts).any())
                 yield Claim(text, "name", phrase.told and named)
             elif phrase.mode != "item" or phrase.chosen:
-                alike = own if phrase.alike or (said.sharing and not phrase.itself) else []
                 of_others = said.sharing and not phrase.itself
+                alike = own if phrase.alike or of_others else []
                 yield from _of_history(text, phrase, history, alike, of_others=of_others)
         for value, start, end in said.prices:
             yield Claim(sentence[start:end], "price", self._costs(item, value))
